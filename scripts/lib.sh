@@ -1,0 +1,126 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0
+# What every script here shares; sourced, in POSIX sh. Nothing here writes to
+# stdout: that belongs to the script.
+
+: "${BASE:=6.12}" "${FLAVOR:=release}"
+if [ -z "${TOP-}" ]; then
+	TOP=$(dirname "$(readlink -f "$0")")
+	until [ -e "$TOP/scripts/lib.sh" ]; do TOP=$(dirname "$TOP"); done
+fi
+CACHE=${KVM_IOMMUFD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kvm-iommufd}
+LOGS=$TOP/build/log
+export BASE FLAVOR TOP CACHE
+
+die() {
+	echo "error: $*" >&2
+	exit 1
+}
+
+# source_tree [FLAVOR] and object_tree [FLAVOR]: where a flavor of $BASE is built
+source_tree() {
+	case ${1:-$FLAVOR} in
+	base) echo "$TOP/build/$BASE/base" ;;
+	*) echo "$TOP/build/$BASE/src" ;;
+	esac
+}
+
+object_tree() {
+	echo "$(source_tree "${1:-$FLAVOR}")/obj-${1:-$FLAVOR}"
+}
+
+# progress TEXT: one line rewritten on a terminal, else a line every 10 seconds
+progress() {
+	if [ -t 2 ]; then
+		printf '\r\033[K%s' "$1" >&2
+		return
+	fi
+	progress_now=$(date +%s)
+	[ "$progress_now" -ge "${progress_next:-0}" ] || return 0
+	progress_next=$((progress_now + 10))
+	echo "$1" >&2
+}
+
+progress_end() {
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+}
+
+# logged LOG TEXT COMMAND...: runs COMMAND, an external one, with its output in
+# LOG, and shows what the function TEXT prints while it runs. A signal to this
+# script ends all that COMMAND started.
+logged() {
+	logged_log=$1 logged_text=$2
+	shift 2
+	mkdir -p "$(dirname "$logged_log")"
+	setsid "$@" > "$logged_log" 2>&1 &
+	logged_pid=$!
+	trap 'kill -TERM -- -$logged_pid 2> /dev/null; progress_end; exit 130' HUP INT TERM
+	while sleep 1 && kill -0 "$logged_pid" 2> /dev/null; do
+		progress "$("$logged_text")"
+	done &
+	logged_poller=$!
+	logged_status=0
+	wait "$logged_pid" || logged_status=$?
+	kill "$logged_poller" 2> /dev/null || :
+	wait "$logged_poller" 2> /dev/null || :
+	trap - HUP INT TERM
+	progress_end
+	return "$logged_status"
+}
+
+# failed LOG MESSAGE: shows the end of LOG and dies, of a full disk if that is what LOG says
+failed() {
+	failed_log=$1
+	shift
+	tail -n 15 "$failed_log" >&2
+	if grep -q -e 'No space left on device' -e 'not enough free space' "$failed_log"; then
+		die "disk full while making this: free some space and run it again (log: $failed_log)"
+	fi
+	die "$* (log: $failed_log)"
+}
+
+# need_space DIR MB WHAT
+need_space() {
+	need_space_mb=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+	[ "$need_space_mb" -ge "$2" ] ||
+		die "$3 needs $2 MB in $1 and $need_space_mb MB are free: free some space and run it again"
+}
+
+install_text() {
+	sed -n 's/^[pd][ml]status:[^:]*:\([0-9]*\)[.0-9]*:\(.*\)/installing packages: \1 % \2/p' \
+		"$LOGS/install.status" 2> /dev/null | tail -n 1
+}
+
+# need_packages PACKAGE...: names and installs what is missing
+need_packages() {
+	need_missing=
+	for need_package; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$need_package" 2> /dev/null)" = installed ] ||
+			need_missing="$need_missing $need_package"
+	done
+	[ -n "$need_missing" ] || return 0
+
+	need_missing=${need_missing# }
+	[ "${NO_INSTALL:-0}" != 1 ] || die "missing packages: $need_missing (apt-get install $need_missing)"
+	need_sudo=
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo > /dev/null || die "missing packages: as root, apt-get install $need_missing"
+		sudo -v || die "missing packages, and sudo refuses: as root, apt-get install $need_missing"
+		need_sudo=sudo
+	fi
+	echo "installing packages: $need_missing" >&2
+	mkdir -p "$LOGS"
+	# A fresh machine has no package lists, an old one may have stale ones
+	for need_try in lists update; do
+		if [ "$need_try" = update ]; then
+			logged "$LOGS/install-update.log" install_text $need_sudo apt-get -q update ||
+				failed "$LOGS/install-update.log" "apt-get update failed: check the network and apt's sources"
+		fi
+		# shellcheck disable=SC2016,SC2086 # the inner shell's words; a list of words
+		! logged "$LOGS/install.log" install_text $need_sudo env DEBIAN_FRONTEND=noninteractive \
+			sh -c 'status=$1; shift; exec "$@" 3> "$status"' - "$LOGS/install.status" \
+			apt-get -q -y -o APT::Status-Fd=3 -o DPkg::Lock::Timeout=600 \
+			install --no-install-recommends $need_missing || return 0
+	done
+	failed "$LOGS/install.log" "cannot install $need_missing: see apt's message above"
+}
