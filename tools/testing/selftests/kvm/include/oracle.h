@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Phases for the flush oracle (tools/testing/qemu/oracle.c).
+ *
+ * A program names a phase and the number of cache flushes that it expects the
+ * host kernel to execute in it, on the console; a marker instruction tells
+ * the emulator where the phase starts. The two are compared from outside, so
+ * that the verdict depends neither on the kernel nor on the program. On real
+ * hardware the marker is a long NOP.
+ */
+#ifndef SELFTEST_KVM_ORACLE_H
+#define SELFTEST_KVM_ORACLE_H
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define ORACLE_IDLE	0xfffeU		/* between phases */
+#define ORACLE_ANY	(-1L)		/* a phase without expectation */
+
+#define ORACLE_NR_IDS	0x10000UL
+
+/*
+ * The id is part of the instruction, so each id has its own eight bytes of
+ * code: "nopl 0x4b4d<id>(%rax); ret". One aligned store writes them whole,
+ * which makes this safe against other threads that write the same.
+ */
+static inline void oracle_mark(unsigned int id)
+{
+	static const uint8_t head[] = { 0x0f, 0x1f, 0x80 };
+	static uint64_t *code;
+	uint64_t *page, *none = NULL, insn = 0;
+	uint32_t imm = 0x4b4d0000U | (id & 0xffff);
+	const uint8_t ret = 0xc3;
+
+	page = __atomic_load_n(&code, __ATOMIC_ACQUIRE);
+	if (!page) {
+		size_t size = ORACLE_NR_IDS * sizeof(*page);
+
+		page = (uint64_t *)mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
+					MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if ((void *)page == MAP_FAILED) {
+			perror("oracle: mmap of executable memory");
+			exit(1);
+		}
+		if (!__atomic_compare_exchange_n(&code, &none, page, 0,
+						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+			munmap(page, size);
+			page = none;
+		}
+	}
+
+	memcpy((uint8_t *)&insn, head, sizeof(head));
+	memcpy((uint8_t *)&insn + 3, &imm, sizeof(imm));
+	memcpy((uint8_t *)&insn + 7, &ret, sizeof(ret));
+
+	page += id & 0xffff;
+	if (__atomic_load_n(page, __ATOMIC_RELAXED) != insn)
+		__atomic_store_n(page, insn, __ATOMIC_RELEASE);
+
+	((void (*)(void))(uintptr_t)page)();
+}
+
+/* Opens phase @id, in which the host is to flush exactly @expect times */
+static inline __attribute__((format(printf, 3, 4)))
+void oracle_phase(unsigned int id, long expect, const char *fmt, ...)
+{
+	char name[256], number[24] = "-";
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(name, sizeof(name), fmt, ap);
+	va_end(ap);
+	if (expect != ORACLE_ANY)
+		snprintf(number, sizeof(number), "%ld", expect);
+
+	printf("oracle: %u %s %s\n", id & 0xffff, number, name);
+	fflush(stdout);
+	oracle_mark(id);
+}
+
+/* Closes the current phase; what follows counts for nobody */
+static inline void oracle_end(void)
+{
+	oracle_mark(ORACLE_IDLE);
+}
+
+#endif /* SELFTEST_KVM_ORACLE_H */
