@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Boots a kernel on the emulated machine, with the flush oracle, until it powers off.
+#
+# boot-qemu.sh -k bzImage -i initramfs -o OUTDIR [options] [-- QEMU arguments]
+#   -s on|off   VT-d with or without snoop control (default off)
+#   -a          AMD-Vi in place of VT-d
+#   -c N        CPUs (default 2; -n is the same)
+#   -d N        edu devices at 5.0, 6.0, .. each in its own group (default 1)
+#   -b          two more edu devices behind one PCIe-to-PCI bridge, in one group
+#   -m SIZE     memory (default 2G)
+#   -x WORDS    more kernel command line: run=/tests/name,arg ...
+#   -t SECONDS  timeout (default 120)
+#   -I          the oracle also counts kernel instructions
+#   -W          tolerate splats (they are still printed)
+# QEMU=program chooses another QEMU. OUTDIR gets console.log, oracle.log and qemu.log.
+set -eu
+
+scripts=$(dirname "$(readlink -f "$0")")
+# shellcheck source=scripts/lib.sh
+. "$scripts/lib.sh"
+# shellcheck source=scripts/boot-verdict.sh
+. "$scripts/boot-verdict.sh"
+
+usage() {
+	sed -n 's/^# \?//; 4,17p' "$0" >&2
+	exit 2
+}
+
+qemu=${QEMU:-qemu-system-x86_64}
+kernel='' initramfs='' outdir=''
+snoop=off amd='' cpus=2 edus=1 bridge='' memory=2G words='' timeout=120
+insns=off splats=fail
+
+while getopts k:i:o:s:ac:n:d:bm:x:t:IW opt; do
+	case $opt in
+	k) kernel=$OPTARG ;;
+	i) initramfs=$OPTARG ;;
+	o) outdir=$OPTARG ;;
+	s) snoop=$OPTARG ;;
+	a) amd=1 ;;
+	c|n) cpus=$OPTARG ;;
+	d) edus=$OPTARG ;;
+	b) bridge=1 ;;
+	m) memory=$OPTARG ;;
+	x) words=$OPTARG ;;
+	t) timeout=$OPTARG ;;
+	I) insns=on ;;
+	W) splats=tolerate ;;
+	*) usage ;;
+	esac
+done
+shift $((OPTIND - 1))
+if [ -z "$kernel" ] || [ -z "$initramfs" ] || [ -z "$outdir" ]; then
+	usage
+fi
+
+for file in "$kernel" "$initramfs"; do
+	[ -r "$file" ] || die "$file cannot be read: build it first (make kernel, scripts/initramfs.sh)"
+done
+command -v "$qemu" > /dev/null || need_packages qemu-system-x86
+mkdir -p "$outdir"
+rm -f "$outdir/console.log" "$outdir/oracle.log" "$outdir/qemu.log"
+
+version=$("$qemu" --version | sed -n 's/.* version \([0-9]*\).*/\1/p')
+plugin=$("$scripts/oracle-build.sh" "$version")
+
+if [ -z "$amd" ]; then
+	iommu="intel-iommu,intremap=on,snoop-control=$snoop"
+	words="intel_iommu=on $words"
+else
+	# Later kernels find no interrupt remapping on the emulated AMD-Vi; QEMU 9
+	# and later need telling that devices are not to bypass it.
+	iommu='amd-iommu'
+	[ "$version" -lt 9 ] || iommu="$iommu,pt=off"
+	words="iommufd.allow_unsafe_interrupts=1 vfio_iommu_type1.allow_unsafe_interrupts=1 $words"
+fi
+
+slot=5
+while [ "$slot" -lt $((5 + edus)) ]; do
+	set -- "$@" -device "edu,addr=$(printf %x "$slot").0"
+	slot=$((slot + 1))
+done
+if [ -n "$bridge" ]; then
+	set -- "$@" -device pcie-root-port,id=rp,chassis=1,addr=4.0 \
+		-device pcie-pci-bridge,id=br,bus=rp \
+		-device edu,bus=br,addr=1.0 -device edu,bus=br,addr=2.0
+fi
+
+status=0
+timeout -k 5 "$timeout" "$qemu" \
+	-machine q35,kernel-irqchip=split -accel tcg,thread=multi -cpu max \
+	-smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot \
+	-serial "file:$outdir/console.log" -device "$iommu" \
+	-plugin "$plugin,out=$outdir/oracle.log,insns=$insns" \
+	-kernel "$kernel" -initrd "$initramfs" \
+	-append "console=ttyS0 loglevel=5 panic=-1 oops=panic kmemleak=on $words" \
+	"$@" > "$outdir/qemu.log" 2>&1 < /dev/null || status=$?
+
+case $status in
+0) ;;
+124|137) boot_failed "$outdir/console.log" "the machine did not power off within $timeout seconds" ;;
+*)
+	[ -s "$outdir/console.log" ] || boot_failed "$outdir/qemu.log" "QEMU exited with status $status"
+	boot_failed "$outdir/console.log" "QEMU exited with status $status: $(tail -n 1 "$outdir/qemu.log")"
+	;;
+esac
+boot_verdict "$outdir/console.log" "$splats"

@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# /init of the machine under test; scripts/initramfs.sh says what it understands.
+# shellcheck disable=SC3040
+
+export PATH=/bin:/sbin HOME=/root
+/bin/busybox --install -s /bin
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+exec < /dev/console > /dev/console 2>&1
+
+mount -t debugfs debugfs /sys/kernel/debug
+mount -t tracefs tracefs /sys/kernel/tracing 2> /dev/null
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mkdir -p /dev/shm
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+ip link set lo up 2> /dev/null
+
+for module in kvm_amd kvm_intel vfio_pci iommufd; do
+	modprobe "$module" 2> /dev/null
+done
+
+bind_edu() {
+	for device in /sys/bus/pci/devices/*; do
+		[ "$(cat "$device/vendor" "$device/device")" = "0x1234
+0x11e8" ] || continue
+		echo vfio-pci > "$device/driver_override"
+		echo "${device##*/}" > /sys/bus/pci/drivers_probe ||
+			echo "init: ${device##*/} could not be bound to vfio-pci"
+	done
+}
+
+read -r cmdline < /proc/cmdline
+
+case " $cmdline " in
+*" bind=no "*) ;;
+*) [ ! -d /sys/bus/pci ] || bind_edu ;;
+esac
+
+for word in $cmdline; do
+	case $word in
+	run=*) ;;
+	*) continue ;;
+	esac
+	program=$(echo "${word#run=}" | tr , ' ')
+	echo "run: $program"
+	cd /tmp || exit
+	# The words are the program's arguments
+	# shellcheck disable=SC2086
+	$program
+	echo "exit: $? ${program%% *}"
+done
+
+leaks=/sys/kernel/debug/kmemleak
+if [ -e $leaks ] && echo scan > $leaks; then
+	# It takes for a leak only what it has seen twice and what is older than
+	# five seconds (MSECS_MIN_AGE), and tells nobody when that has come
+	sleep 6
+	echo scan > $leaks
+	echo scan > $leaks
+	cat $leaks
+	echo "init: searched for leaks"
+fi
+
+echo "init: the kernel's whole log"
+dmesg
+echo "init: powering off"
+poweroff -f
