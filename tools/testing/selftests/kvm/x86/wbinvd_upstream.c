@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What Linux without live coherency tracking does with a guest's WBINVD, told
+ * by the flush oracle. It asks a VFIO file once, at KVM_DEV_VFIO_FILE_ADD,
+ * what the IOMMU behind the device could enforce, and neither whether the
+ * device is bound nor whether it is attached. This proves the oracle both ways
+ * (it sees flushes, and their absence), before anything else relies on it.
+ *
+ * Usage: wbinvd_upstream FLUSHES, the number that a phase with the file added
+ * is to cause: all where the IOMMU cannot enforce coherency, 0 where it can.
+ *
+ * Needs no library but the C library.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/iommufd.h>
+#include <linux/kvm.h>
+#include <linux/vfio.h>
+
+#include "oracle.h"
+
+#define GUEST_WBINVDS	100
+#define GUEST_CODE	0x1000
+
+/* Real mode: 100 times WBINVD, then tell the host, and again */
+static const uint8_t guest_code[] = {
+	0xb9, GUEST_WBINVDS, 0x00,	/* start: mov $100, %cx */
+	0x0f, 0x09,			/* again: wbinvd */
+	0xe2, 0xfc,			/* loop again */
+	0xe6, 0x10,			/* out %al, $0x10 */
+	0xeb, 0xf5,			/* jmp start */
+};
+
+static int vcpu;
+static struct kvm_run *run;
+
+static int check(int ret, const char *what)
+{
+	if (ret < 0) {
+		fprintf(stderr, "wbinvd_upstream: %s: %s\n", what, strerror(errno));
+		exit(1);
+	}
+	return ret;
+}
+
+static int create_vm(void)
+{
+	int kvm = check(open("/dev/kvm", O_RDWR), "open /dev/kvm");
+	int vm = check(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
+	struct kvm_userspace_memory_region slot = { .guest_phys_addr = GUEST_CODE };
+	struct kvm_regs regs = { .rip = GUEST_CODE, .rflags = 2 };
+	struct kvm_sregs sregs;
+	size_t size;
+	void *mem;
+
+	slot.memory_size = sysconf(_SC_PAGESIZE);
+	mem = mmap(NULL, slot.memory_size, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	check(mem == MAP_FAILED ? -1 : 0, "mmap of guest memory");
+	memcpy(mem, guest_code, sizeof(guest_code));
+	slot.userspace_addr = (uintptr_t)mem;
+	check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "KVM_SET_USER_MEMORY_REGION");
+
+	vcpu = check(ioctl(vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
+	size = check(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
+	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	check(run == MAP_FAILED ? -1 : 0, "mmap of the vCPU");
+
+	check(ioctl(vcpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	check(ioctl(vcpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+	check(ioctl(vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS");
+	return vm;
+}
+
+static void phase(unsigned int id, long expect, const char *name)
+{
+	oracle_phase(id, expect, "%s", name);
+	check(ioctl(vcpu, KVM_RUN, 0), "KVM_RUN");
+	oracle_end();
+
+	if (run->exit_reason != KVM_EXIT_IO || run->io.port != 0x10) {
+		fprintf(stderr, "wbinvd_upstream: guest stopped with exit reason %u\n",
+			run->exit_reason);
+		exit(1);
+	}
+}
+
+static void vfio_file(int kvm_vfio, unsigned long attr, int fd, const char *what)
+{
+	struct kvm_device_attr args = {
+		.group = KVM_DEV_VFIO_FILE,
+		.attr = attr,
+		.addr = (uintptr_t)&fd,
+	};
+
+	check(ioctl(kvm_vfio, KVM_SET_DEVICE_ATTR, &args), what);
+}
+
+int main(int argc, char **argv)
+{
+	struct kvm_create_device create = { .type = KVM_DEV_TYPE_VFIO };
+	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach) };
+	struct vfio_device_detach_iommufd_pt detach = { .argsz = sizeof(detach) };
+	int iommufd, device, vm;
+	cpu_set_t one_cpu;
+	long flushes;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: wbinvd_upstream FLUSHES\n");
+		return 1;
+	}
+	flushes = strtol(argv[1], NULL, 10);
+
+	/* A vCPU that migrates is flushed on each CPU that it was on */
+	CPU_ZERO(&one_cpu);
+	CPU_SET(0, &one_cpu);
+	check(sched_setaffinity(0, sizeof(one_cpu), &one_cpu), "sched_setaffinity");
+
+	vm = create_vm();
+	check(ioctl(vm, KVM_CREATE_DEVICE, &create), "KVM_CREATE_DEVICE of kvm-vfio");
+	device = check(open("/dev/vfio/devices/vfio0", O_RDWR), "open /dev/vfio/devices/vfio0");
+	iommufd = check(open("/dev/iommu", O_RDWR), "open /dev/iommu");
+
+	phase(1, 0, "unpatched, no device");
+
+	vfio_file(create.fd, KVM_DEV_VFIO_FILE_ADD, device, "KVM_DEV_VFIO_FILE_ADD");
+	phase(2, flushes, "unpatched, file added, not bound");
+
+	bind.iommufd = iommufd;
+	check(ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, &bind), "VFIO_DEVICE_BIND_IOMMUFD");
+	phase(3, flushes, "unpatched, bound, DMA blocked");
+
+	check(ioctl(iommufd, IOMMU_IOAS_ALLOC, &ioas), "IOMMU_IOAS_ALLOC");
+	attach.pt_id = ioas.out_ioas_id;
+	check(ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach), "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
+	phase(4, flushes, "unpatched, attached");
+
+	check(ioctl(device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach), "VFIO_DEVICE_DETACH_IOMMUFD_PT");
+	phase(5, flushes, "unpatched, detached");
+
+	vfio_file(create.fd, KVM_DEV_VFIO_FILE_DEL, device, "KVM_DEV_VFIO_FILE_DEL");
+	phase(6, 0, "unpatched, file deleted");
+	return 0;
+}
