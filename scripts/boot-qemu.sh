@@ -87,7 +87,6 @@ if [ -n "$bridge" ]; then
 		-device edu,bus=br,addr=1.0 -device edu,bus=br,addr=2.0
 fi
 
-status=0
 timeout -k 5 "$timeout" "$qemu" \
 	-machine q35,kernel-irqchip=split -accel tcg,thread=multi -cpu max \
 	-smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot \
@@ -95,7 +94,11 @@ timeout -k 5 "$timeout" "$qemu" \
 	-plugin "$plugin,out=$outdir/oracle.log,insns=$insns" \
 	-kernel "$kernel" -initrd "$initramfs" \
 	-append "console=ttyS0 loglevel=5 panic=-1 oops=panic kmemleak=on $words" \
-	"$@" > "$outdir/qemu.log" 2>&1 < /dev/null || status=$?
+	"$@" > "$outdir/qemu.log" 2>&1 < /dev/null &
+machine=$!
+trap 'kill "$machine"; exit 130' HUP INT TERM
+status=0
+wait "$machine" || status=$?
 
 case $status in
 0) ;;
