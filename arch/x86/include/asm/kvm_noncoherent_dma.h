@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _ASM_X86_KVM_NONCOHERENT_DMA_H
+#define _ASM_X86_KVM_NONCOHERENT_DMA_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+struct eventfd_ctx;
+
+/*
+ * Written under the lock, which orders edges and so is held until the work of
+ * an edge is done. vCPUs read sources and policy without it, see
+ * kvm_noncoherent_dma_wbinvd().
+ */
+struct kvm_noncoherent_dma {
+	struct mutex lock;
+	/* Registered sources: permission is on while there is one */
+	unsigned int sources;
+	/* Reserved sources, whether or not they are registered */
+	unsigned int reserved;
+	/* KVM_NONCOHERENT_DMA_* */
+	u32 policy;
+	struct eventfd_ctx *eventfd;
+};
+
+#endif
