@@ -50,9 +50,9 @@ function both() {
 }
 
 function rule(	s) {
-	s = sprintf("%-13s%-22s+%41s", "", "", "")
+	s = sprintf("%-13s%-22s+%37s", "", "", "")
 	if (both())
-		s = s sprintf("+%29s", "")
+		s = s sprintf("+%26s", "")
 	gsub(/ /, "-", s)
 	print s
 }
@@ -64,18 +64,18 @@ function table(snoop,	n, ours, theirs) {
 	else
 		print "VT-d that cannot enforce coherency: DMA may bypass the CPU caches"
 	print ""
-	printf "%-35s| %-40s", "", "this kernel, " release["ours"]
+	printf "%-35s| %-36s", "", "this kernel, " release["ours"]
 	print both() ? "| unpatched, " release["unpatched"] : ""
-	printf "%-13s%-22s| %-9s %6s %9s %12s", "step", "the device can",
+	printf "%-13s%-22s| %-9s %6s %9s %8s", "step", "the device can",
 		"KVM says", "asked", "executed", ""
 	print both() ? sprintf(" | %6s %9s", "asked", "executed") : ""
 	rule()
 	for (n = 1; n <= steps; n++) {
 		ours = "ours," snoop "," n
 		theirs = "unpatched," snoop "," n
-		printf "%-13s%-22s| %-9s %6d %9d       %s", fact[ours ",name"], can(ours),
+		printf "%-13s%-22s| %-9s %6d %9d   %s", fact[ours ",name"], can(ours),
 			fact[ours ",permission"], fact[ours ",guest"], fact[ours ",host"], verdict(ours)
-		print both() ? sprintf("  | %6d %9d       %s", fact[theirs ",guest"],
+		print both() ? sprintf("  | %6d %9d   %s", fact[theirs ",guest"],
 				       fact[theirs ",host"], verdict(theirs)) : ""
 	}
 }
