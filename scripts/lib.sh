@@ -10,27 +10,30 @@ if [ -z "${TOP-}" ]; then
 fi
 CACHE=${KVM_IOMMUFD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kvm-iommufd}
 LOGS=$TOP/build/log
-export BASE FLAVOR TOP CACHE
+# Messages of tools are looked for in their logs
+LC_ALL=C.UTF-8
+export BASE FLAVOR TOP CACHE LC_ALL
 
 die() {
 	echo "error: $*" >&2
 	exit 1
 }
 
-# source_tree [FLAVOR] and object_tree [FLAVOR]: where a flavor of $BASE is built
+# source_tree FLAVOR and object_tree FLAVOR: where a flavor of $BASE is built
 source_tree() {
-	case ${1:-$FLAVOR} in
+	case $1 in
 	base) echo "$TOP/build/$BASE/base" ;;
 	*) echo "$TOP/build/$BASE/src" ;;
 	esac
 }
 
 object_tree() {
-	echo "$(source_tree "${1:-$FLAVOR}")/obj-${1:-$FLAVOR}"
+	echo "$(source_tree "$1")/obj-$1"
 }
 
 # progress TEXT: one line rewritten on a terminal, else a line every 10 seconds
 progress() {
+	[ -n "$1" ] || return 0
 	if [ -t 2 ]; then
 		printf '\r\033[K%s' "$1" >&2
 		return

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+# The words: BASE=6.12|7.3 FLAVOR=release|debug|base KERNEL_SRC=dir NO_INSTALL=1
+
+BASE ?= 6.12
+FLAVOR ?= release
+export BASE FLAVOR KERNEL_SRC NO_INSTALL JOBS COMPARE
+export TOP := $(CURDIR)
+
+help:
+	@sed -n 's/^# help: \{0,1\}//p' Makefile
+
+# help: kvm-iommufd: KVM that follows DMA coherency live
+# help:
+# help:   make demo         the main job: boots the machine, assigns a device to a guest, prints
+# help:                     what KVM allowed and what the machine did; COMPARE=0 leaves the
+# help:                     unpatched kernel out
+# help:   make test         every test that needs no special hardware, and a summary line
+# help:   make check        the checks of the sources alone: checkpatch, sparse, W=1, kernel-doc,
+# help:                     the uAPI headers as C and C++, shellcheck, and that every
+# help:                     combination of KVM and IOMMUFD as y and m links
+# help:   make check-link   that last one
+# help:   make kernel       builds the kernel
+# help:   make kernel-path  prints the bzImage that make kernel makes with the same words
+# help:   make clean        removes build/
+# help:   make distclean    removes build/ and the cache: sources and compiled objects
+# help:
+# help:   BASE=6.12         the Linux to build on: 6.12 or 7.3
+# help:   FLAVOR=release    release, debug (KASAN, lockdep, UBSAN, kmemleak), or base (unpatched)
+# help:   KERNEL_SRC=dir    a kernel source tree of that version instead of Debian's
+# help:   NO_INSTALL=1      missing Debian packages are an error instead of being installed
+# help:   JOBS=n            compilers at a time instead of one for each CPU
+# help:
+# help: The cache is ~/.cache/kvm-iommufd; KVM_IOMMUFD_CACHE=dir in the environment moves it.
+# help: Logs are in build/log/. Patches are edited with quilt in build/$BASE/src.
+
+demo:
+	@scripts/demo.sh
+
+test:
+	@scripts/test.sh
+
+check:
+	@scripts/check.sh
+
+check-link:
+	@scripts/check-link.sh
+
+kernel:
+	@scripts/kernel.sh
+
+kernel-path:
+	@. scripts/lib.sh; echo "$$(object_tree "$$FLAVOR")/arch/x86/boot/bzImage"
+
+clean:
+	@scripts/clean.sh
+
+distclean:
+	@scripts/clean.sh cache
+
+.PHONY: help demo test check check-link kernel kernel-path clean distclean

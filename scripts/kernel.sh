@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Makes the kernel $FLAVOR of $BASE: source, composed tree, build. When nothing
+# that goes into it changed, says so and does nothing.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+case $FLAVOR in
+base) ;;
+release | debug)
+	[ -d "$TOP/patches/$BASE" ] ||
+		die "there are no patches for Linux $BASE here: FLAVOR=base builds it unpatched" ;;
+*) die "FLAVOR=$FLAVOR is not a flavor: use release, debug or base" ;;
+esac
+
+tree=$(source_tree "$FLAVOR")
+objects=$(object_tree "$FLAVOR")
+image=$objects/arch/x86/boot/bzImage
+
+mkdir -p "$TOP/build/$BASE" "$LOGS" || die "$TOP/build cannot be written: change its owner, or free some space"
+exec 8> "$tree.lock"
+if ! flock -n 8; then
+	echo "waiting for another build in $tree to end" >&2
+	flock 8
+fi
+
+inputs() {
+	echo "${KERNEL_SRC-}"
+	gcc -dumpfullversion 2> /dev/null
+	cd "$TOP"
+	find configs patches/"$BASE" arch drivers include virt Documentation samples tools/testing/selftests \
+		tools/verification scripts/kernel.sh scripts/compose.sh scripts/build.sh \
+		-type f -print0 2> /dev/null | sort -z | xargs -0 sha256sum
+}
+
+# Also what was edited in the composed tree itself since the build began
+up_to_date() {
+	[ -z "${KERNEL_SRC-}" ] && [ -e "$image" ] && cmp -s "$objects/inputs" "$objects/inputs.new" &&
+		[ -z "$(find "$tree" -name 'obj-*' -prune -o -type f -newer "$objects/began" -print -quit)" ]
+}
+
+if [ -d "$objects" ]; then
+	inputs > "$objects/inputs.new"
+	if up_to_date; then
+		echo "kernel $BASE $FLAVOR: up to date"
+		exit 0
+	fi
+fi
+
+[ -n "${KERNEL_SRC-}" ] || "$TOP/scripts/fetch.sh"
+"$TOP/scripts/compose.sh"
+mkdir -p "$objects"
+rm -f "$objects/inputs"
+touch "$objects/began"
+inputs > "$objects/inputs.new"
+"$TOP/scripts/build.sh"
+inputs > "$objects/inputs.now"
+# A file that was edited meanwhile may have missed its turn
+! cmp -s "$objects/inputs.now" "$objects/inputs.new" || mv "$objects/inputs.new" "$objects/inputs"
