@@ -393,7 +393,7 @@ int kvm_noncoherent_dma_set_policy(struct kvm *kvm,
 
 	if (cap->flags || cap->args[1] || cap->args[2] || cap->args[3])
 		return -EINVAL;
-	if (policy >= BITS_PER_TYPE(int) ||
+	if (policy > KVM_NONCOHERENT_DMA_NO_WBINVD ||
 	    !(kvm_noncoherent_dma_policies() & BIT(policy)))
 		return -EINVAL;
 

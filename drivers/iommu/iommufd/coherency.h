@@ -61,14 +61,19 @@ void iommufd_coherency_show_fdinfo(struct seq_file *m, struct file *filp);
  * gives 0 or an errno, between what has to happen before it and after it.
  * Either page table may be NULL; the lock of the group is held.
  */
-#define iommufd_coherency_change(idev, pasid, old, new, op)                  \
-({                                                                           \
-	int __rc = iommufd_coherency_before(idev, pasid, old, new);          \
-	if (!__rc) {                                                         \
-		__rc = (op);                                                 \
-		iommufd_coherency_after(idev, pasid, old, new, __rc);        \
-	}                                                                    \
-	__rc;                                                                \
+#define iommufd_coherency_change(idev, pasid, old, new, op)                    \
+({                                                                             \
+	struct iommufd_device *__idev = (idev);                                \
+	struct iommufd_hw_pagetable *__old = (old);                            \
+	struct iommufd_hw_pagetable *__new = (new);                            \
+	ioasid_t __pasid = (pasid);                                            \
+	int __rc = iommufd_coherency_before(__idev, __pasid, __old, __new);    \
+									       \
+	if (!__rc) {                                                           \
+		__rc = (op);                                                   \
+		iommufd_coherency_after(__idev, __pasid, __old, __new, __rc);  \
+	}                                                                      \
+	__rc;                                                                  \
 })
 
 #endif

@@ -13,6 +13,7 @@ struct eventfd_ctx;
  * kvm_noncoherent_dma_wbinvd().
  */
 struct kvm_noncoherent_dma {
+	/* Inside the locks of every source of edges, outside of mmu_lock */
 	struct mutex lock;
 	/* Registered sources: permission is on while there is one */
 	unsigned int sources;

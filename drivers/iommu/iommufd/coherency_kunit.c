@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of coherency.c: contexts, groups and page tables are made by
+ * hand, and "the hardware" is a function that looks at the watches while it is
+ * being attached or detached.
+ */
+#include <kunit/test.h>
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/iommufd_coherency.h>
+
+#include "iommufd_private.h"
+
+#define NR_WATCHES 3
+
+struct test_watch {
+	struct iommufd_coherency_watch watch;
+	int refuse;
+	int reserves;
+	int begins;
+	int ends;
+};
+
+struct coherency_test {
+	struct iommufd_ctx ictx;
+	/* Two devices in the first group, one in the second */
+	struct iommufd_device idev[3];
+	struct iommufd_hwpt_paging enforcing[2];
+	struct iommufd_hwpt_paging loose[2];
+	struct iommufd_hwpt_nested nested;
+	struct test_watch w[NR_WATCHES];
+	/* What @w[0] was while the hardware was busy */
+	bool begun_in_hw;
+};
+
+static const struct file_operations test_fops = {};
+
+static struct test_watch *to_test_watch(struct iommufd_coherency_watch *w)
+{
+	return container_of(w, struct test_watch, watch);
+}
+
+static int test_reserve(struct iommufd_coherency_watch *w)
+{
+	struct test_watch *tw = to_test_watch(w);
+
+	if (tw->refuse)
+		return tw->refuse;
+	tw->reserves++;
+	return 0;
+}
+
+static void test_begin(struct iommufd_coherency_watch *w)
+{
+	to_test_watch(w)->begins++;
+}
+
+static void test_end(struct iommufd_coherency_watch *w)
+{
+	to_test_watch(w)->ends++;
+}
+
+static const struct iommufd_coherency_ops test_ops = {
+	.reserve = test_reserve,
+	.begin = test_begin,
+	.end = test_end,
+};
+
+static struct iommufd_group *test_group_create(struct kunit *test,
+					       struct iommufd_ctx *ictx)
+{
+	struct iommufd_group *igroup = kzalloc(sizeof(*igroup), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, igroup);
+	igroup->group = iommu_group_alloc();
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, igroup->group);
+	kref_init(&igroup->ref);
+	mutex_init(&igroup->lock);
+	INIT_LIST_HEAD(&igroup->device_list);
+	igroup->ictx = ictx;
+	KUNIT_ASSERT_FALSE(test, xa_is_err(xa_store(&ictx->groups,
+						    iommu_group_id(igroup->group),
+						    igroup, GFP_KERNEL)));
+	return igroup;
+}
+
+static void test_hwpt_init(struct iommufd_hwpt_paging *hwpt, u32 id,
+			   bool enforces)
+{
+	hwpt->common.obj.type = IOMMUFD_OBJ_HWPT_PAGING;
+	hwpt->common.obj.id = id;
+	hwpt->enforce_cache_coherency = enforces;
+}
+
+static int coherency_test_init(struct kunit *test)
+{
+	struct coherency_test *t;
+	int i;
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	if (!t)
+		return -ENOMEM;
+	test->priv = t;
+
+	xa_init(&t->ictx.groups);
+	iommufd_coherency_init(&t->ictx);
+	t->ictx.file = anon_inode_getfile("[iommufd-coherency]", &test_fops,
+					  &t->ictx, O_RDWR);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->ictx.file);
+
+	t->idev[0].igroup = test_group_create(test, &t->ictx);
+	t->idev[1].igroup = t->idev[0].igroup;
+	t->idev[2].igroup = test_group_create(test, &t->ictx);
+
+	for (i = 0; i < 2; i++) {
+		test_hwpt_init(&t->enforcing[i], 10 + i, true);
+		test_hwpt_init(&t->loose[i], 20 + i, false);
+	}
+	t->nested.common.obj.type = IOMMUFD_OBJ_HWPT_NESTED;
+	t->nested.common.obj.id = 30;
+	return 0;
+}
+
+/* Nothing may be left: no count, no watch, no hold, no reference on the file */
+static void coherency_test_exit(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+
+	if (!t)
+		return;
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->ictx.coherency.watches));
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->ictx.coherency.holds));
+	KUNIT_EXPECT_EQ(test, file_count(t->ictx.file), 1);
+	iommufd_put_group(t->idev[0].igroup);
+	iommufd_put_group(t->idev[2].igroup);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&t->ictx.groups));
+	fput(t->ictx.file);
+}
+
+static int hw(struct coherency_test *t, int rc)
+{
+	t->begun_in_hw = t->w[0].watch.begun;
+	return rc;
+}
+
+/* @hw_rc: what the IOMMU driver says to it */
+static int change(struct coherency_test *t, int dev, ioasid_t pasid,
+		  struct iommufd_hw_pagetable *old,
+		  struct iommufd_hw_pagetable *new, int hw_rc)
+{
+	struct iommufd_device *idev = &t->idev[dev];
+	int rc;
+
+	mutex_lock(&idev->igroup->lock);
+	rc = iommufd_coherency_change(idev, pasid, old, new, hw(t, hw_rc));
+	mutex_unlock(&idev->igroup->lock);
+	return rc;
+}
+
+static int attach(struct coherency_test *t, int dev,
+		  struct iommufd_hwpt_paging *hwpt)
+{
+	return change(t, dev, IOMMU_NO_PASID, NULL, &hwpt->common, 0);
+}
+
+static void detach(struct coherency_test *t, int dev,
+		   struct iommufd_hwpt_paging *hwpt)
+{
+	change(t, dev, IOMMU_NO_PASID, &hwpt->common, NULL, 0);
+}
+
+static int watch_ctx(struct coherency_test *t, int i)
+{
+	return iommufd_ctx_watch_coherency(&t->ictx, &t->w[i].watch, &test_ops);
+}
+
+static int watch_device(struct coherency_test *t, int i, int dev)
+{
+	return iommufd_device_watch_coherency(&t->idev[dev], &t->w[i].watch,
+					      &test_ops);
+}
+
+static void unwatch(struct coherency_test *t, int i)
+{
+	iommufd_unwatch_coherency(&t->w[i].watch);
+}
+
+static void expect_events(struct kunit *test, const struct test_watch *tw,
+			  int reserves, int begins, int ends)
+{
+	KUNIT_EXPECT_EQ(test, tw->reserves, reserves);
+	KUNIT_EXPECT_EQ(test, tw->begins, begins);
+	KUNIT_EXPECT_EQ(test, tw->ends, ends);
+}
+
+static void attachments_are_counted(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	KUNIT_ASSERT_EQ(test, watch_device(t, 1, 2), 0);
+
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->enforcing[0]), 0);
+	expect_events(test, &t->w[0], 0, 0, 0);
+	KUNIT_EXPECT_TRUE(test, iommufd_device_enforces_coherency(&t->idev[0]));
+	detach(t, 0, &t->enforcing[0]);
+
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	KUNIT_EXPECT_TRUE(test, t->begun_in_hw);
+	KUNIT_EXPECT_EQ(test, attach(t, 2, &t->loose[0]), 0);
+	KUNIT_EXPECT_EQ(test, change(t, 2, 7, NULL, &t->loose[1].common, 0), 0);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 3);
+	KUNIT_EXPECT_FALSE(test, iommufd_device_enforces_coherency(&t->idev[2]));
+	expect_events(test, &t->w[0], 1, 1, 0);
+	expect_events(test, &t->w[1], 1, 1, 0);
+
+	detach(t, 2, &t->loose[0]);
+	expect_events(test, &t->w[1], 1, 1, 0);
+	change(t, 2, 7, &t->loose[1].common, NULL, 0);
+	expect_events(test, &t->w[1], 1, 1, 1);
+	expect_events(test, &t->w[0], 1, 1, 0);
+
+	detach(t, 0, &t->loose[0]);
+	KUNIT_EXPECT_TRUE(test, t->begun_in_hw);
+	expect_events(test, &t->w[0], 1, 1, 1);
+
+	unwatch(t, 0);
+	unwatch(t, 1);
+	expect_events(test, &t->w[0], 1, 1, 1);
+}
+
+static void snapshot_is_an_event(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	KUNIT_EXPECT_EQ(test, watch_ctx(t, 0), 0);
+	KUNIT_EXPECT_EQ(test, watch_device(t, 1, 0), 0);
+	KUNIT_EXPECT_EQ(test, watch_device(t, 2, 2), 0);
+	expect_events(test, &t->w[0], 1, 1, 0);
+	expect_events(test, &t->w[1], 1, 1, 0);
+	expect_events(test, &t->w[2], 0, 0, 0);
+	detach(t, 0, &t->loose[0]);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	expect_events(test, &t->w[1], 1, 1, 1);
+	unwatch(t, 0);
+	unwatch(t, 1);
+	unwatch(t, 2);
+}
+
+static void snapshot_may_be_refused(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	t->w[0].refuse = -EPERM;
+	t->w[1].refuse = -EINVAL;
+	KUNIT_EXPECT_EQ(test, watch_ctx(t, 0), -EPERM);
+	KUNIT_EXPECT_EQ(test, watch_device(t, 1, 0), -EPERM);
+	expect_events(test, &t->w[0], 0, 0, 0);
+	expect_events(test, &t->w[1], 0, 0, 0);
+	detach(t, 0, &t->loose[0]);
+}
+
+static const int refusers[] = { 0, 1, 2 };
+
+static void refuser_desc(const int *refuser, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "watch %d of %d", *refuser + 1,
+		 NR_WATCHES);
+}
+
+KUNIT_ARRAY_PARAM(refuser, refusers, refuser_desc);
+
+static void refusal_is_seen_by_nobody(struct kunit *test)
+{
+	const int refuser = *(const int *)test->param_value;
+	struct coherency_test *t = test->priv;
+	int i;
+
+	for (i = 0; i < NR_WATCHES; i++)
+		KUNIT_ASSERT_EQ(test, i == 1 ? watch_device(t, i, 0) :
+				watch_ctx(t, i), 0);
+
+	t->begun_in_hw = false;
+	t->w[refuser].refuse = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 0);
+	for (i = 0; i < NR_WATCHES; i++) {
+		KUNIT_EXPECT_EQ(test, t->w[i].begins, 0);
+		KUNIT_EXPECT_EQ(test, t->w[i].reserves, t->w[i].ends);
+		KUNIT_EXPECT_FALSE(test, t->w[i].watch.reserved);
+	}
+
+	/* Whoever chooses a page table must not go on to the next */
+	t->w[refuser].refuse = -EINVAL;
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), -EPERM);
+
+	t->w[refuser].refuse = 0;
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	for (i = 0; i < NR_WATCHES; i++)
+		KUNIT_EXPECT_EQ(test, t->w[i].begins, 1);
+	detach(t, 0, &t->loose[0]);
+	for (i = 0; i < NR_WATCHES; i++)
+		unwatch(t, i);
+}
+
+static void hardware_failure_leaves_all_as_before(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	KUNIT_EXPECT_EQ(test, change(t, 0, IOMMU_NO_PASID, NULL,
+				     &t->loose[0].common, -EBUSY), -EBUSY);
+	KUNIT_EXPECT_TRUE(test, t->begun_in_hw);
+	KUNIT_EXPECT_FALSE(test, t->w[0].watch.begun);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 0);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	unwatch(t, 0);
+}
+
+struct replacement {
+	bool from_loose;
+	bool to_loose;
+	int hw_rc;
+};
+
+static const struct replacement replacements[] = {
+	{ false, false, 0 }, { false, true, 0 },
+	{ true, false, 0 }, { true, true, 0 },
+	{ false, false, -EIO }, { false, true, -EIO },
+	{ true, false, -EIO }, { true, true, -EIO },
+};
+
+static void replacement_desc(const struct replacement *r, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s by %s%s",
+		 r->from_loose ? "non-coherent" : "coherent",
+		 r->to_loose ? "non-coherent" : "coherent",
+		 r->hw_rc ? ", which fails" : "");
+}
+
+KUNIT_ARRAY_PARAM(replacement, replacements, replacement_desc);
+
+static void replace_in_all_directions(struct kunit *test)
+{
+	const struct replacement *r = test->param_value;
+	struct coherency_test *t = test->priv;
+	struct iommufd_hwpt_paging *from, *to, *at;
+
+	from = r->from_loose ? &t->loose[0] : &t->enforcing[0];
+	to = r->to_loose ? &t->loose[1] : &t->enforcing[1];
+	at = r->hw_rc ? from : to;
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	KUNIT_EXPECT_EQ(test, attach(t, 0, from), 0);
+	KUNIT_EXPECT_EQ(test, change(t, 0, IOMMU_NO_PASID, &from->common,
+				     &to->common, r->hw_rc), r->hw_rc);
+
+	/* Begun from before the first of the two until after the last */
+	KUNIT_EXPECT_EQ(test, t->begun_in_hw, r->from_loose || r->to_loose);
+	KUNIT_EXPECT_EQ(test, t->w[0].watch.begun, !at->enforce_cache_coherency);
+	KUNIT_EXPECT_EQ(test, t->w[0].begins, r->from_loose || r->to_loose);
+	detach(t, 0, at);
+	KUNIT_EXPECT_EQ(test, t->w[0].ends, t->w[0].begins);
+	unwatch(t, 0);
+}
+
+static void refused_replace_stays_coherent(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->enforcing[0]), 0);
+	t->w[0].refuse = -EPERM;
+	KUNIT_EXPECT_EQ(test, change(t, 0, IOMMU_NO_PASID,
+				     &t->enforcing[0].common,
+				     &t->loose[0].common, 0), -EPERM);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 0);
+	detach(t, 0, &t->enforcing[0]);
+	unwatch(t, 0);
+}
+
+static void group_decides(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+
+	/* The watch is on the device that does not attach */
+	KUNIT_ASSERT_EQ(test, watch_device(t, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	KUNIT_EXPECT_FALSE(test, iommufd_device_enforces_coherency(&t->idev[1]));
+	KUNIT_EXPECT_TRUE(test, iommufd_device_enforces_coherency(&t->idev[2]));
+	expect_events(test, &t->w[0], 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, attach(t, 2, &t->loose[0]), 0);
+	detach(t, 0, &t->loose[0]);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	detach(t, 2, &t->loose[0]);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	unwatch(t, 0);
+}
+
+static void nested_answers_for_its_parent(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+	struct iommufd_hw_pagetable *nested = &t->nested.common;
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	t->nested.parent = &t->enforcing[0];
+	KUNIT_EXPECT_EQ(test, change(t, 0, IOMMU_NO_PASID, NULL, nested, 0), 0);
+	KUNIT_EXPECT_FALSE(test, t->w[0].watch.begun);
+	change(t, 0, IOMMU_NO_PASID, nested, NULL, 0);
+
+	t->nested.parent = &t->loose[0];
+	KUNIT_EXPECT_EQ(test, change(t, 0, IOMMU_NO_PASID, NULL, nested, 0), 0);
+	KUNIT_EXPECT_TRUE(test, t->w[0].watch.begun);
+	/* The same DMA, without the first stage: no edge */
+	KUNIT_EXPECT_EQ(test, change(t, 0, IOMMU_NO_PASID, nested,
+				     &t->loose[0].common, 0), 0);
+	expect_events(test, &t->w[0], 1, 1, 0);
+	detach(t, 0, &t->loose[0]);
+	unwatch(t, 0);
+}
+
+static void unwatch_while_begun(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 1), 0);
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	unwatch(t, 0);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	expect_events(test, &t->w[1], 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 1);
+	detach(t, 0, &t->loose[0]);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	unwatch(t, 1);
+}
+
+static void watch_outlives_the_device(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+	struct iommufd_group *igroup = t->idev[2].igroup;
+
+	KUNIT_ASSERT_EQ(test, watch_device(t, 0, 2), 0);
+	KUNIT_EXPECT_EQ(test, attach(t, 2, &t->loose[0]), 0);
+	detach(t, 2, &t->loose[0]);
+	/* The unbind puts the device's reference on its group */
+	iommufd_put_group(igroup);
+	KUNIT_EXPECT_FALSE(test, xa_empty(&t->ictx.groups));
+	unwatch(t, 0);
+	KUNIT_EXPECT_EQ(test, file_count(t->ictx.file), 1);
+	t->idev[2].igroup = test_group_create(test, &t->ictx);
+}
+
+/* As the loop over the page tables of an IOAS does */
+static int try(struct coherency_test *t, int dev, struct iommufd_hwpt_paging *old,
+	       struct iommufd_hwpt_paging *new, int hw_rc)
+{
+	return change(t, dev, IOMMU_NO_PASID, old ? &old->common : NULL,
+		      &new->common, hw_rc);
+}
+
+static void one_hold_spans_failed_tries(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+	struct iommufd_coherency_hold hold;
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	iommufd_coherency_hold(&t->idev[0], &hold);
+	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->loose[0], -EINVAL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->loose[1], -EINVAL), -EINVAL);
+	expect_events(test, &t->w[0], 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->loose[0], 0), 0);
+	iommufd_coherency_release(&hold);
+	expect_events(test, &t->w[0], 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 1);
+
+	/* Nothing is left over from a choice that finds nothing better */
+	iommufd_coherency_hold(&t->idev[0], &hold);
+	KUNIT_EXPECT_EQ(test, try(t, 0, &t->loose[0], &t->loose[1], -EINVAL),
+			-EINVAL);
+	iommufd_coherency_release(&hold);
+	expect_events(test, &t->w[0], 1, 1, 0);
+	detach(t, 0, &t->loose[0]);
+	expect_events(test, &t->w[0], 1, 1, 1);
+
+	iommufd_coherency_hold(&t->idev[0], &hold);
+	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->loose[0], -EINVAL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->enforcing[0], 0), 0);
+	iommufd_coherency_release(&hold);
+	expect_events(test, &t->w[0], 2, 2, 2);
+	detach(t, 0, &t->enforcing[0]);
+	unwatch(t, 0);
+}
+
+static void automatic_choice_never_downgrades(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+	struct iommufd_coherency_hold hold;
+
+	t->idev[0].enforce_cache_coherency = true;
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	iommufd_coherency_hold(&t->idev[0], &hold);
+	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->loose[0], 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->enforcing[0], 0), 0);
+	KUNIT_EXPECT_EQ(test, try(t, 0, &t->enforcing[0], &t->loose[0], 0),
+			-EINVAL);
+	/* A hold is about one group */
+	KUNIT_EXPECT_EQ(test, try(t, 2, NULL, &t->loose[0], 0), 0);
+	detach(t, 2, &t->loose[0]);
+	iommufd_coherency_release(&hold);
+	expect_events(test, &t->w[0], 1, 1, 1);
+
+	/* By hand it is allowed */
+	KUNIT_EXPECT_EQ(test, try(t, 0, &t->enforcing[0], &t->loose[0], 0), 0);
+	KUNIT_EXPECT_TRUE(test, t->w[0].watch.begun);
+	detach(t, 0, &t->loose[0]);
+	unwatch(t, 0);
+}
+
+static struct kunit_case coherency_test_cases[] = {
+	KUNIT_CASE(attachments_are_counted),
+	KUNIT_CASE(snapshot_is_an_event),
+	KUNIT_CASE(snapshot_may_be_refused),
+	KUNIT_CASE_PARAM(refusal_is_seen_by_nobody, refuser_gen_params),
+	KUNIT_CASE(hardware_failure_leaves_all_as_before),
+	KUNIT_CASE_PARAM(replace_in_all_directions, replacement_gen_params),
+	KUNIT_CASE(refused_replace_stays_coherent),
+	KUNIT_CASE(group_decides),
+	KUNIT_CASE(nested_answers_for_its_parent),
+	KUNIT_CASE(unwatch_while_begun),
+	KUNIT_CASE(watch_outlives_the_device),
+	KUNIT_CASE(one_hold_spans_failed_tries),
+	KUNIT_CASE(automatic_choice_never_downgrades),
+	{}
+};
+
+static struct kunit_suite coherency_test_suite = {
+	.name = "iommufd_coherency",
+	.init = coherency_test_init,
+	.exit = coherency_test_exit,
+	.test_cases = coherency_test_cases,
+};
+
+kunit_test_suite(coherency_test_suite);
