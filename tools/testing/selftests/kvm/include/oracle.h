@@ -82,6 +82,43 @@ void oracle_phase(unsigned int id, long expect, const char *fmt, ...)
 	oracle_mark(id);
 }
 
+/*
+ * Opens phase @id, in which each CPU is to flush as often as @cpus says: an
+ * element per CPU, which is N, a range N-M, or - for any, as in "1,0-2,-,0".
+ */
+static inline __attribute__((format(printf, 3, 4)))
+void oracle_phase_cpus(unsigned int id, const char *cpus, const char *fmt, ...)
+{
+	char name[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(name, sizeof(name), fmt, ap);
+	va_end(ap);
+
+	printf("oracle: %u %s %s\n", id & 0xffff, cpus, name);
+	fflush(stdout);
+	oracle_mark(id);
+}
+
+/*
+ * Announces @rounds phases @id, in each of which the CPUs are to flush as
+ * @cpus says. The caller opens them with oracle_mark().
+ */
+static inline __attribute__((format(printf, 4, 5)))
+void oracle_rounds(unsigned int id, unsigned int rounds, const char *cpus, const char *fmt, ...)
+{
+	char name[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(name, sizeof(name), fmt, ap);
+	va_end(ap);
+
+	printf("oracle: %u*%u %s %s\n", id & 0xffff, rounds, cpus, name);
+	fflush(stdout);
+}
+
 /* Closes the current phase; what follows counts for nobody */
 static inline void oracle_end(void)
 {
