@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Makes the kernel $FLAVOR of $BASE: source, composed tree, build. When nothing
-# that goes into it changed, says so and does nothing.
+# kernel.sh [compose]: makes the kernel $FLAVOR of $BASE: source, composed tree
+# (with the word, no more than that), build. When nothing that goes into it
+# changed, says so and does nothing.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -20,28 +21,24 @@ objects=$(object_tree "$FLAVOR")
 image=$objects/arch/x86/boot/bzImage
 
 mkdir -p "$TOP/build/$BASE" "$LOGS" || die "$TOP/build cannot be written: change its owner, or free some space"
-exec 8> "$tree.lock"
-if ! flock -n 8; then
-	echo "waiting for another build in $tree to end" >&2
-	flock 8
-fi
+lock_tree "$FLAVOR"
 
 inputs() {
 	echo "${KERNEL_SRC-}"
 	gcc -dumpfullversion 2> /dev/null
 	cd "$TOP"
 	find configs patches/"$BASE" arch drivers include virt Documentation samples tools/testing/selftests \
-		tools/verification scripts/kernel.sh scripts/compose.sh scripts/build.sh \
-		-type f -print0 2> /dev/null | sort -z | xargs -0 sha256sum
+		tools/verification scripts/kernel.sh scripts/compose.sh scripts/configure.sh scripts/kbuild.sh \
+		scripts/build.sh -type f -print0 2> /dev/null | sort -z | xargs -0 sha256sum
 }
 
 # Also what was edited in the composed tree itself since the build began
 up_to_date() {
 	[ -z "${KERNEL_SRC-}" ] && [ -e "$image" ] && cmp -s "$objects/inputs" "$objects/inputs.new" &&
-		[ -z "$(find "$tree" -name 'obj-*' -prune -o -type f -newer "$objects/began" -print -quit)" ]
+		[ -z "$(find "$tree" -name 'obj-*' -prune -o -type f ! -name '.*' -newer "$objects/began" -print -quit)" ]
 }
 
-if [ -d "$objects" ]; then
+if [ -d "$objects" ] && [ "${1-}" != compose ]; then
 	inputs > "$objects/inputs.new"
 	if up_to_date; then
 		echo "kernel $BASE $FLAVOR: up to date"
@@ -51,6 +48,8 @@ fi
 
 [ -n "${KERNEL_SRC-}" ] || "$TOP/scripts/fetch.sh"
 "$TOP/scripts/compose.sh"
+[ "${1-}" != compose ] || exit 0
+
 mkdir -p "$objects"
 rm -f "$objects/inputs"
 touch "$objects/began"

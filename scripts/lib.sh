@@ -31,6 +31,15 @@ object_tree() {
 	echo "$(source_tree "$1")/obj-$1"
 }
 
+# lock_tree FLAVOR: one at a time composes and builds in a tree, until it exits
+lock_tree() {
+	exec 8> "$(source_tree "$1").lock"
+	if ! flock -n 8; then
+		echo "waiting for another build in $(source_tree "$1") to end" >&2
+		flock 8
+	fi
+}
+
 # progress TEXT: one line rewritten on a terminal, else a line every 10 seconds
 progress() {
 	[ -n "$1" ] || return 0

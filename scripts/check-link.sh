@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# vmlinux and modules link, with no symbol unresolved, in every combination of
+# KVM, IOMMUFD and the bridge that Kconfig allows
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+# shellcheck source=scripts/tap.sh
+. "$TOP/scripts/tap.sh"
+
+FLAVOR=release
+need_packages bc binutils bison ccache flex gcc libc6-dev libelf-dev make perl
+"$TOP/scripts/kernel.sh" compose
+lock_tree "$FLAVOR"
+
+objects=$(source_tree "$FLAVOR")/obj-link
+logs=$LOGS/check
+mkdir -p "$logs"
+cd "$TOP"
+
+link_text() {
+	echo "check: $name: $(grep -c '^  ' "$log" || :) steps"
+}
+
+# kconfig SYMBOL VALUE
+kconfig() {
+	case $2 in
+	n) echo "# CONFIG_$1 is not set" ;;
+	*) echo "CONFIG_$1=$2" ;;
+	esac
+}
+
+# KVM, IOMMUFD, bridge; neighbours differ in as little as can be
+for words in y:y:y y:y:m y:y:n y:m:m y:m:n y:n:n n:y:n m:n:n m:m:n m:m:m m:y:m m:y:n; do
+	kvm=${words%%:*} bridge=${words##*:}
+	iommufd=${words#*:} iommufd=${iommufd%:*}
+	name="KVM=$kvm IOMMUFD=$iommufd KVM_IOMMUFD=$bridge"
+	log=$logs/link-$kvm$iommufd$bridge.log
+	{
+		kconfig KVM "$kvm"
+		kconfig IOMMUFD "$iommufd"
+		if [ "$kvm" = n ]; then kvm_arch=n; else kvm_arch=$kvm; fi
+		kconfig KVM_INTEL "$kvm_arch"
+		kconfig KVM_AMD "$kvm_arch"
+		if [ "$iommufd" = n ]; then
+			kconfig IOMMUFD_TEST n
+			kconfig VFIO_DEVICE_CDEV n
+			kconfig IOMMUFD_COHERENCY_KUNIT_TEST n
+		fi
+		if [ "$iommufd" = m ]; then
+			kconfig VFIO m
+			kconfig VFIO_PCI m
+		fi
+		if [ "$bridge" != n ] || [ "$kvm$iommufd" != nn ]; then
+			kconfig KVM_IOMMUFD "$bridge"
+		fi
+	} > "$logs/link.config"
+	left=$(scripts/configure.sh "$objects" "$TOP/configs/base.config" "$TOP/configs/kvm-iommufd.config" \
+		"$logs/link.config" 2> "$log") || failed "$log" "$name cannot be configured"
+	status=0
+	logged "$log" link_text scripts/kbuild.sh "$objects" vmlinux modules || status=$?
+	{
+		[ -z "$left" ] || echo "not configured: $left"
+		[ "$status" = 0 ] || tail -n 12 "$log"
+	} > "$log.bad"
+	point "$name links" "$log.bad"
+done
+plan
