@@ -93,19 +93,16 @@ timeout -k 5 "$timeout" "$qemu" \
 	-serial "file:$outdir/console.log" -device "$iommu" \
 	-plugin "$plugin,out=$outdir/oracle.log,insns=$insns" \
 	-kernel "$kernel" -initrd "$initramfs" \
-	-append "console=ttyS0 loglevel=5 panic=-1 oops=panic kmemleak=on $words" \
+	-append "console=ttyS0,115200 loglevel=5 panic=-1 oops=panic kmemleak=on $words" \
 	"$@" > "$outdir/qemu.log" 2>&1 < /dev/null &
-machine=$!
-trap 'kill "$machine"; exit 130' HUP INT TERM
-status=0
-wait "$machine" || status=$?
+boot_wait $! "$outdir/console.log" "$words"
 
-case $status in
+case $boot_status in
 0) ;;
 124|137) boot_failed "$outdir/console.log" "the machine did not power off within $timeout seconds" ;;
 *)
-	[ -s "$outdir/console.log" ] || boot_failed "$outdir/qemu.log" "QEMU exited with status $status"
-	boot_failed "$outdir/console.log" "QEMU exited with status $status: $(tail -n 1 "$outdir/qemu.log")"
+	[ -s "$outdir/console.log" ] || boot_failed "$outdir/qemu.log" "QEMU exited with status $boot_status"
+	boot_failed "$outdir/console.log" "QEMU exited with status $boot_status: $(tail -n 1 "$outdir/qemu.log")"
 	;;
 esac
 boot_verdict "$outdir/console.log" "$splats"

@@ -1,12 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# Judges a boot by its console: did it get to the end, and did the kernel complain?
+# Waits for a boot and judges it by its console: did it get to the end, and did
+# the kernel complain? Sourced after lib.sh.
+# shellcheck disable=SC2034 # boot_status is for who sources this
 
 splat='BUG:|WARNING:|KASAN|UBSAN|KCSAN|Oops|Kernel panic|general protection fault'
 splat="$splat|possible circular locking|possible recursive|possible irq lock inversion"
 splat="$splat|inconsistent lock state|suspicious RCU|INFO: task|INFO: rcu|detected stall"
 splat="$splat|INFO: trying to register non-static key|DEBUG_LOCKS_WARN_ON|refcount_t:"
 splat="$splat|unreferenced object|soft lockup|hard LOCKUP"
+
+# boot_wait PID CONSOLE KERNEL-COMMAND-LINE: leaves the exit status in boot_status
+boot_wait() {
+	boot_pid=$1
+	trap 'kill "$boot_pid"; exit 130' HUP INT TERM
+	boot_programs=$(echo "$3" | grep -o 'run=' | wc -l)
+	boot_started=$(date +%s)
+	while sleep 1 && kill -0 "$boot_pid" 2> /dev/null; do
+		boot_done=$(grep -ac '^exit: ' "$2" 2> /dev/null || :)
+		progress "machine: ${boot_done:-0} of $boot_programs programs run, $(($(date +%s) - boot_started)) s"
+	done > /dev/null &
+	boot_watcher=$!
+	boot_status=0
+	wait "$boot_pid" || boot_status=$?
+	kill "$boot_watcher" 2> /dev/null || :
+	progress_end
+}
 
 # boot_failed LOG WHAT
 boot_failed() {

@@ -67,4 +67,6 @@ fi
 echo "init: the kernel's whole log"
 dmesg
 echo "init: powering off"
+# Setting the terminal waits until the line has taken all that was written
+stty -echo
 poweroff -f
