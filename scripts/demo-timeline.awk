@@ -65,7 +65,7 @@ file == 1 && index($0, "kernel=" kernel " ") && index($0, " snoop=" snoop " ") {
 	enforces[steps] = v["enforces"]
 }
 
-file == 2 && $1 == "trace:" && $3 == "tracing_mark_write:" {
+file == 2 && $1 == "trace:" && $3 == "tracing_mark_write" {
 	if ($4 == "step")
 		began[$5] = $2
 	else if ($4 == "done")
@@ -77,19 +77,24 @@ file == 2 && $1 == "trace:" && $3 == "tracing_mark_write:" {
 	now = $5
 }
 
-file == 2 && $1 == "trace:" && $3 == "iommufd_coherency:" {
+file == 2 && $1 == "trace:" && $3 == "iommufd_coherency" {
 	event[++events] = $2
 	event_on[events] = /noncoherent=on/
 }
 
-file == 2 && $1 == "trace:" && $3 == "kvm_noncoherent_dma:" {
+file == 2 && $1 == "trace:" && $3 == "kvm_noncoherent_dma" {
 	edge[++edges] = $2
 	edge_on[edges] = /permission=on/
 }
 
-file == 2 && $1 == "trace:" && ($3 == "kvm_wbinvd:" || $3 == "kvm_exit:") {
-	ask[++asks] = $2
-	flushed[asks] = $3 == "kvm_wbinvd:" ? !/flushed_cpus=0/ : host[now] == guest[now]
+file == 2 && $1 == "trace:" && ($3 == "kvm_wbinvd" || $3 == "kvm_exit") {
+	# The first, and how many microseconds later each of the others
+	t = $2
+	for (i = 5; i <= NF + 1; i++) {
+		ask[++asks] = t
+		flushed[asks] = $3 == "kvm_wbinvd" ? $4 != "flushed_cpus=0" : host[now] == guest[now]
+		t += $i / 1000000
+	}
 }
 
 END {

@@ -405,7 +405,7 @@ static void step_run(struct vmm *v, int n)
 
 	trace(v, "step %d %s\n", n, s->name);
 	s->enter(v);
-	trace(v, "done %d dma_possible=%s\n", n, yes(s->dma));
+	trace(v, "done %d\n", n);
 	dma = dma_arrives(v, n);
 
 	if (!v->upstream)
@@ -417,7 +417,7 @@ static void step_run(struct vmm *v, int n)
 	trace(v, "wbinvd_end %d\n", n);
 
 	printf("step: %d %s enforces=%s dma=%s want_dma=%s ", n, s->name,
-	       yes(v->enforces), yes(dma), yes(s->dma));
+	       yes(v->enforces), v->bar ? yes(dma) : "-", yes(s->dma));
 	if (v->upstream) {
 		printf("permission=- wbinvd=- edges=- events=- asked=%d flushed=- ignored=-\n",
 		       NR_WBINVD);
