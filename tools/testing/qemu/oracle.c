@@ -16,13 +16,7 @@
  *
  * Arguments: out=FILE (required), insns=on (count instructions of the host
  * kernel as well; costs a callback per translated block).
- *
- * The few declarations of the plugin API are repeated here, because Debian 12
- * ships plugins without their header. ORACLE_API is the version announced:
- * QEMU 7 and 8 want 1, later ones at least 2. What the running QEMU really
- * has is asked at load time.
  */
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,55 +26,9 @@
 #include <string.h>
 #include <time.h>
 
-#ifndef ORACLE_API
-#define ORACLE_API 1
-#endif
+#include "plugin_api.h"
 
-#define API __attribute__((visibility("default")))
-
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-
-struct plugin_info {
-	const char *target_name;
-	struct {
-		int min;
-		int cur;
-	} version;
-	bool system_emulation;
-	struct {
-		int smp_vcpus;
-		int max_vcpus;
-	} system;
-};
-
-enum plugin_cb_flags {
-	CB_NO_REGS,
-	CB_R_REGS,
-	CB_RW_REGS,
-};
-
-typedef void (*tb_trans_cb)(uint64_t id, struct qemu_plugin_tb *tb);
-typedef void (*exec_cb)(unsigned int cpu, void *data);
-typedef void (*exit_cb)(uint64_t id, void *data);
-
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, tb_trans_cb cb);
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, exec_cb cb,
-					  enum plugin_cb_flags flags, void *data);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_cb cb,
-					    enum plugin_cb_flags flags, void *data);
-void qemu_plugin_register_atexit_cb(uint64_t id, exit_cb cb, void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
-
-/* Returns a pointer up to version 2, copies into its extra arguments from 3 on */
-void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, ...);
-
-API int qemu_plugin_version = ORACLE_API;
-API int qemu_plugin_install(uint64_t id, const struct plugin_info *info, int argc, char **argv);
+int qemu_plugin_version = ORACLE_API;
 
 #define MAX_CPUS	64
 #define MAX_INSN	15
@@ -101,17 +49,18 @@ enum event {
 
 /* Written by its own CPU only; a cache line each, so that CPUs do not collide */
 struct cpu_insns {
-	_Alignas(64) uint64_t count;
+	unsigned long long count;
+	char pad[56];
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t counts[NR_EVENTS];
-static uint64_t host_on_cpu[MAX_CPUS];
+static unsigned long long counts[NR_EVENTS];
+static unsigned long long host_on_cpu[MAX_CPUS];
 static unsigned int phase = PHASE_BOOT;
-static uint64_t seq;
+static unsigned long long seq;
 
 static struct cpu_insns cpu_insns[MAX_CPUS];
-static uint64_t insns_before;
+static unsigned long long insns_before;
 static bool count_insns;
 
 static unsigned int nr_cpus;
@@ -122,7 +71,7 @@ static FILE *out;
 /* Host kernel's text: address in this process minus virtual address; 0 = not seen yet */
 static uintptr_t text_offset;
 
-static uint64_t elapsed_us(void)
+static unsigned long long elapsed_us(void)
 {
 	struct timespec now;
 
@@ -130,9 +79,9 @@ static uint64_t elapsed_us(void)
 	return (now.tv_sec - start.tv_sec) * 1000000ULL + now.tv_nsec / 1000 - start.tv_nsec / 1000;
 }
 
-static uint64_t total_insns(void)
+static unsigned long long total_insns(void)
 {
-	uint64_t sum = 0;
+	unsigned long long sum = 0;
 	unsigned int i;
 
 	for (i = 0; i < nr_cpus; i++)
@@ -142,19 +91,19 @@ static uint64_t total_insns(void)
 
 static void close_phase(void)
 {
-	uint64_t now = total_insns();
+	unsigned long long now = total_insns();
 	unsigned int i;
 
-	fprintf(out, "phase %u host %" PRIu64 " guest %" PRIu64 " cpus ",
+	fprintf(out, "phase %u host %llu guest %llu cpus ",
 		phase, counts[HOST_WBINVD], counts[GUEST_WBINVD]);
 	for (i = 0; i < nr_cpus; i++)
-		fprintf(out, "%s%" PRIu64, i ? "," : "", host_on_cpu[i]);
-	fprintf(out, " seq=%" PRIu64 " insns=", seq++);
+		fprintf(out, "%s%llu", i ? "," : "", host_on_cpu[i]);
+	fprintf(out, " seq=%llu insns=", seq++);
 	if (count_insns)
-		fprintf(out, "%" PRIu64, now - insns_before);
+		fprintf(out, "%llu", now - insns_before);
 	else
 		fprintf(out, "-");
-	fprintf(out, " wbnoinvd=%" PRIu64 "/%" PRIu64 " us=%" PRIu64 "\n",
+	fprintf(out, " wbnoinvd=%llu/%llu us=%llu\n",
 		counts[HOST_WBNOINVD], counts[GUEST_WBNOINVD], elapsed_us());
 	fflush(out);
 
@@ -184,7 +133,7 @@ static void on_flush(unsigned int cpu, void *data)
 
 static void on_block(unsigned int cpu, void *data)
 {
-	uint64_t *count;
+	unsigned long long *count;
 
 	if (cpu >= MAX_CPUS)
 		return;
@@ -238,7 +187,8 @@ static void look_at(struct qemu_plugin_insn *insn)
 {
 	uint8_t bytes[MAX_INSN];
 	size_t len = insn_bytes(insn, bytes);
-	bool rep = false, host;
+	bool rep = false;
+	uintptr_t event;
 	uint32_t imm;
 	size_t i = 0;
 
@@ -249,9 +199,8 @@ static void look_at(struct qemu_plugin_insn *insn)
 		return;
 
 	if (bytes[i + 1] == 0x09) {
-		host = in_host_kernel(insn);
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_flush, CB_NO_REGS,
-			(void *)(uintptr_t)((host ? HOST_WBINVD : GUEST_WBINVD) + rep));
+		event = (in_host_kernel(insn) ? HOST_WBINVD : GUEST_WBINVD) + rep;
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_flush, CB_NO_REGS, (void *)event);
 		return;
 	}
 

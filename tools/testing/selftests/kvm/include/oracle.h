@@ -65,8 +65,7 @@ static inline void oracle_mark(unsigned int id)
 }
 
 /* Opens phase @id, in which the host is to flush exactly @expect times */
-static inline __attribute__((format(printf, 3, 4)))
-void oracle_phase(unsigned int id, long expect, const char *fmt, ...)
+static inline void oracle_phase(unsigned int id, long expect, const char *fmt, ...)
 {
 	char name[256], number[24] = "-";
 	va_list ap;
@@ -86,8 +85,7 @@ void oracle_phase(unsigned int id, long expect, const char *fmt, ...)
  * Opens phase @id, in which each CPU is to flush as often as @cpus says: an
  * element per CPU, which is N, a range N-M, or - for any, as in "1,0-2,-,0".
  */
-static inline __attribute__((format(printf, 3, 4)))
-void oracle_phase_cpus(unsigned int id, const char *cpus, const char *fmt, ...)
+static inline void oracle_phase_cpus(unsigned int id, const char *cpus, const char *fmt, ...)
 {
 	char name[256];
 	va_list ap;
@@ -105,8 +103,8 @@ void oracle_phase_cpus(unsigned int id, const char *cpus, const char *fmt, ...)
  * Announces @rounds phases @id, in each of which the CPUs are to flush as
  * @cpus says. The caller opens them with oracle_mark().
  */
-static inline __attribute__((format(printf, 4, 5)))
-void oracle_rounds(unsigned int id, unsigned int rounds, const char *cpus, const char *fmt, ...)
+static inline void oracle_rounds(unsigned int id, unsigned int rounds, const char *cpus,
+				 const char *fmt, ...)
 {
 	char name[256];
 	va_list ap;

@@ -53,10 +53,12 @@ static int check(int ret, const char *what)
 	return ret;
 }
 
+#define checked_ioctl(fd, request, arg)	check(ioctl(fd, request, arg), #request)
+
 static int create_vm(void)
 {
 	int kvm = check(open("/dev/kvm", O_RDWR), "open /dev/kvm");
-	int vm = check(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
+	int vm = checked_ioctl(kvm, KVM_CREATE_VM, 0);
 	struct kvm_userspace_memory_region slot = { .guest_phys_addr = GUEST_CODE };
 	struct kvm_regs regs = { .rip = GUEST_CODE, .rflags = 2 };
 	struct kvm_sregs sregs;
@@ -69,25 +71,25 @@ static int create_vm(void)
 	check(mem == MAP_FAILED ? -1 : 0, "mmap of guest memory");
 	memcpy(mem, guest_code, sizeof(guest_code));
 	slot.userspace_addr = (uintptr_t)mem;
-	check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "KVM_SET_USER_MEMORY_REGION");
+	checked_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot);
 
-	vcpu = check(ioctl(vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
-	size = check(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
+	vcpu = checked_ioctl(vm, KVM_CREATE_VCPU, 0);
+	size = checked_ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
 	check(run == MAP_FAILED ? -1 : 0, "mmap of the vCPU");
 
-	check(ioctl(vcpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	checked_ioctl(vcpu, KVM_GET_SREGS, &sregs);
 	sregs.cs.base = 0;
 	sregs.cs.selector = 0;
-	check(ioctl(vcpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
-	check(ioctl(vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS");
+	checked_ioctl(vcpu, KVM_SET_SREGS, &sregs);
+	checked_ioctl(vcpu, KVM_SET_REGS, &regs);
 	return vm;
 }
 
 static void phase(unsigned int id, long expect, const char *name)
 {
 	oracle_phase(id, expect, "%s", name);
-	check(ioctl(vcpu, KVM_RUN, 0), "KVM_RUN");
+	checked_ioctl(vcpu, KVM_RUN, 0);
 	oracle_end();
 
 	if (run->exit_reason != KVM_EXIT_IO || run->io.port != 0x10) {
@@ -141,15 +143,15 @@ int main(int argc, char **argv)
 	phase(2, flushes, "unpatched, file added, not bound");
 
 	bind.iommufd = iommufd;
-	check(ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, &bind), "VFIO_DEVICE_BIND_IOMMUFD");
+	checked_ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, &bind);
 	phase(3, flushes, "unpatched, bound, DMA blocked");
 
-	check(ioctl(iommufd, IOMMU_IOAS_ALLOC, &ioas), "IOMMU_IOAS_ALLOC");
+	checked_ioctl(iommufd, IOMMU_IOAS_ALLOC, &ioas);
 	attach.pt_id = ioas.out_ioas_id;
-	check(ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach), "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
+	checked_ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
 	phase(4, flushes, "unpatched, attached");
 
-	check(ioctl(device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach), "VFIO_DEVICE_DETACH_IOMMUFD_PT");
+	checked_ioctl(device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
 	phase(5, flushes, "unpatched, detached");
 
 	vfio_file(create.fd, KVM_DEV_VFIO_FILE_DEL, device, "KVM_DEV_VFIO_FILE_DEL");
