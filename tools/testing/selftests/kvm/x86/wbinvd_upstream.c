@@ -30,19 +30,47 @@
 #include "oracle.h"
 
 #define GUEST_WBINVDS	100
-#define GUEST_CODE	0x1000
+#define GUEST_MEM_SIZE	0x8000
 
-/* Real mode: 100 times WBINVD, then tell the host, and again */
-static const uint8_t guest_code[] = {
-	0xb9, GUEST_WBINVDS, 0x00,	/* start: mov $100, %cx */
-	0x0f, 0x09,			/* again: wbinvd */
-	0xe2, 0xfc,			/* loop again */
-	0xe6, 0x10,			/* out %al, $0x10 */
-	0xeb, 0xf5,			/* jmp start */
+/* Guest-physical addresses */
+#define PML4		0x1000
+#define PDPT		0x2000
+#define PD		0x3000
+#define REAL_CODE	0x4000
+#define LONG_CODE	0x5000
+
+/* Where a Linux guest has its text, which is also where the host has it */
+#define GUEST_TEXT	0xffffffff81000000ULL
+
+#define PTE_PRESENT_RW	0x3
+#define PTE_LARGE	0x80
+
+/* 100 times WBINVD, then tell the host, and again; in real mode */
+static const uint8_t real_code[] = {
+	0xb9, GUEST_WBINVDS, 0x00,		/* start: mov $100, %cx */
+	0x0f, 0x09,				/* again: wbinvd */
+	0xe2, 0xfc,				/* loop again */
+	0xe6, 0x10,				/* out %al, $0x10 */
+	0xeb, 0xf5,				/* jmp start */
+};
+
+/* The same in 64-bit mode */
+static const uint8_t long_code[] = {
+	0xb9, GUEST_WBINVDS, 0x00, 0x00, 0x00,	/* start: mov $100, %ecx */
+	0x0f, 0x09,				/* again: wbinvd */
+	0xe2, 0xfc,				/* loop again */
+	0xe6, 0x10,				/* out %al, $0x10 */
+	0xeb, 0xf3,				/* jmp start */
+};
+
+enum guest_mode {
+	REAL_MODE,
+	UPPER_HALF,
 };
 
 static int vcpu;
 static struct kvm_run *run;
+static struct kvm_sregs reset_sregs;
 
 static int check(int ret, const char *what)
 {
@@ -59,35 +87,56 @@ static int create_vm(void)
 {
 	int kvm = check(open("/dev/kvm", O_RDWR), "open /dev/kvm");
 	int vm = checked_ioctl(kvm, KVM_CREATE_VM, 0);
-	struct kvm_userspace_memory_region slot = { .guest_phys_addr = GUEST_CODE };
-	struct kvm_regs regs = { .rip = GUEST_CODE, .rflags = 2 };
-	struct kvm_sregs sregs;
+	struct kvm_userspace_memory_region slot = { .memory_size = GUEST_MEM_SIZE };
+	uint8_t *mem;
 	size_t size;
-	void *mem;
 
-	slot.memory_size = sysconf(_SC_PAGESIZE);
-	mem = mmap(NULL, slot.memory_size, PROT_READ | PROT_WRITE,
+	mem = mmap(NULL, GUEST_MEM_SIZE, PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	check(mem == MAP_FAILED ? -1 : 0, "mmap of guest memory");
-	memcpy(mem, guest_code, sizeof(guest_code));
+	memcpy(mem + REAL_CODE, real_code, sizeof(real_code));
+	memcpy(mem + LONG_CODE, long_code, sizeof(long_code));
+	/* GUEST_TEXT to guest-physical 0, by one large page */
+	((uint64_t *)(mem + PML4))[GUEST_TEXT >> 39 & 511] = PDPT | PTE_PRESENT_RW;
+	((uint64_t *)(mem + PDPT))[GUEST_TEXT >> 30 & 511] = PD | PTE_PRESENT_RW;
+	((uint64_t *)(mem + PD))[GUEST_TEXT >> 21 & 511] = PTE_LARGE | PTE_PRESENT_RW;
+
 	slot.userspace_addr = (uintptr_t)mem;
 	checked_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot);
-
 	vcpu = checked_ioctl(vm, KVM_CREATE_VCPU, 0);
+	checked_ioctl(vcpu, KVM_GET_SREGS, &reset_sregs);
 	size = checked_ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
 	check(run == MAP_FAILED ? -1 : 0, "mmap of the vCPU");
-
-	checked_ioctl(vcpu, KVM_GET_SREGS, &sregs);
-	sregs.cs.base = 0;
-	sregs.cs.selector = 0;
-	checked_ioctl(vcpu, KVM_SET_SREGS, &sregs);
-	checked_ioctl(vcpu, KVM_SET_REGS, &regs);
 	return vm;
 }
 
-static void phase(unsigned int id, long expect, const char *name)
+static void set_mode(enum guest_mode mode)
 {
+	struct kvm_sregs sregs = reset_sregs;
+	struct kvm_regs regs = { .rip = REAL_CODE, .rflags = 2 };
+
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	if (mode == UPPER_HALF) {
+		sregs.cs.selector = 8;
+		sregs.cs.limit = 0xffffffff;
+		sregs.cs.type = 11;
+		sregs.cs.l = 1;
+		sregs.cs.g = 1;
+		sregs.cr0 = 0x80000001;		/* PG, PE */
+		sregs.cr3 = PML4;
+		sregs.cr4 = 0x20;		/* PAE */
+		sregs.efer = 0x500;		/* LMA, LME */
+		regs.rip = GUEST_TEXT + LONG_CODE;
+	}
+	checked_ioctl(vcpu, KVM_SET_SREGS, &sregs);
+	checked_ioctl(vcpu, KVM_SET_REGS, &regs);
+}
+
+static void phase(unsigned int id, long expect, enum guest_mode mode, const char *name)
+{
+	set_mode(mode);
 	oracle_phase(id, expect, "%s", name);
 	checked_ioctl(vcpu, KVM_RUN, 0);
 	oracle_end();
@@ -137,24 +186,26 @@ int main(int argc, char **argv)
 	device = check(open("/dev/vfio/devices/vfio0", O_RDWR), "open /dev/vfio/devices/vfio0");
 	iommufd = check(open("/dev/iommu", O_RDWR), "open /dev/iommu");
 
-	phase(1, 0, "unpatched, no device");
+	phase(1, 0, REAL_MODE, "unpatched, no device");
 
 	vfio_file(create.fd, KVM_DEV_VFIO_FILE_ADD, device, "KVM_DEV_VFIO_FILE_ADD");
-	phase(2, flushes, "unpatched, file added, not bound");
+	phase(2, flushes, REAL_MODE, "unpatched, file added, not bound");
 
 	bind.iommufd = iommufd;
 	checked_ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, &bind);
-	phase(3, flushes, "unpatched, bound, DMA blocked");
+	phase(3, flushes, REAL_MODE, "unpatched, bound, DMA blocked");
 
 	checked_ioctl(iommufd, IOMMU_IOAS_ALLOC, &ioas);
 	attach.pt_id = ioas.out_ioas_id;
 	checked_ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
-	phase(4, flushes, "unpatched, attached");
+	phase(4, flushes, REAL_MODE, "unpatched, attached");
+	phase(5, flushes, UPPER_HALF, "unpatched, attached, guest in the kernel's addresses");
 
 	checked_ioctl(device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
-	phase(5, flushes, "unpatched, detached");
+	phase(6, flushes, REAL_MODE, "unpatched, detached");
 
 	vfio_file(create.fd, KVM_DEV_VFIO_FILE_DEL, device, "KVM_DEV_VFIO_FILE_DEL");
-	phase(6, 0, "unpatched, file deleted");
+	phase(7, 0, REAL_MODE, "unpatched, file deleted");
+	phase(8, 0, UPPER_HALF, "unpatched, file deleted, guest in the kernel's addresses");
 	return 0;
 }
