@@ -48,10 +48,13 @@ FNR == NR {
 		point(0, running ": never returned")
 	running = substr($0, 6)
 	skipped = ""
+	planned = printed = 0
 	next
 }
 
 /^exit: [0-9]+ / {
+	if (nested && $2 != 4 && printed < planned)
+		point(0, running ": planned " planned " points and printed " printed)
 	if ($2 == 4)
 		point(1, running " # SKIP " (skipped != "" ? skipped : "the program says so"))
 	else
@@ -107,10 +110,13 @@ FNR == NR {
 	name = $0
 	sub(/^(not )?ok [0-9]+ *(- *)?/, "", name)
 	point($1 == "ok", running ": " name)
+	printed++
 	next
 }
 
-/# SKIP|[Ss]kip:/ { skipped = $0 }
+/^1\.\.[0-9]+/ { planned = substr($1, 4) + 0 }
+
+sub(/^.*(# SKIP|[Ss]kip:)[- ]*/, "") { skipped = $0 }
 
 END {
 	if (running != "")
