@@ -38,6 +38,7 @@
 #define PD		0x3000
 #define REAL_CODE	0x4000
 #define LONG_CODE	0x5000
+#define NOINVD_CODE	0x6000
 
 /* Where a Linux guest has its text, which is also where the host has it */
 #define GUEST_TEXT	0xffffffff81000000ULL
@@ -63,8 +64,18 @@ static const uint8_t long_code[] = {
 	0xeb, 0xf3,				/* jmp start */
 };
 
+/* WBNOINVD in place of WBINVD, in real mode */
+static const uint8_t noinvd_code[] = {
+	0xb9, GUEST_WBINVDS, 0x00,		/* start: mov $100, %cx */
+	0xf3, 0x0f, 0x09,			/* again: wbnoinvd */
+	0xe2, 0xfb,				/* loop again */
+	0xe6, 0x10,				/* out %al, $0x10 */
+	0xeb, 0xf4,				/* jmp start */
+};
+
 enum guest_mode {
 	REAL_MODE,
+	WBNOINVD,
 	UPPER_HALF,
 };
 
@@ -96,6 +107,7 @@ static int create_vm(void)
 	check(mem == MAP_FAILED ? -1 : 0, "mmap of guest memory");
 	memcpy(mem + REAL_CODE, real_code, sizeof(real_code));
 	memcpy(mem + LONG_CODE, long_code, sizeof(long_code));
+	memcpy(mem + NOINVD_CODE, noinvd_code, sizeof(noinvd_code));
 	/* GUEST_TEXT to guest-physical 0, by one large page */
 	((uint64_t *)(mem + PML4))[GUEST_TEXT >> 39 & 511] = PDPT | PTE_PRESENT_RW;
 	((uint64_t *)(mem + PDPT))[GUEST_TEXT >> 30 & 511] = PD | PTE_PRESENT_RW;
@@ -118,6 +130,8 @@ static void set_mode(enum guest_mode mode)
 
 	sregs.cs.base = 0;
 	sregs.cs.selector = 0;
+	if (mode == WBNOINVD)
+		regs.rip = NOINVD_CODE;
 	if (mode == UPPER_HALF) {
 		sregs.cs.selector = 8;
 		sregs.cs.limit = 0xffffffff;
@@ -200,12 +214,13 @@ int main(int argc, char **argv)
 	checked_ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
 	phase(4, flushes, REAL_MODE, "unpatched, attached");
 	phase(5, flushes, UPPER_HALF, "unpatched, attached, guest in the kernel's addresses");
+	phase(6, flushes, WBNOINVD, "unpatched, attached, WBNOINVD");
 
 	checked_ioctl(device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
-	phase(6, flushes, REAL_MODE, "unpatched, detached");
+	phase(7, flushes, REAL_MODE, "unpatched, detached");
 
 	vfio_file(create.fd, KVM_DEV_VFIO_FILE_DEL, device, "KVM_DEV_VFIO_FILE_DEL");
-	phase(7, 0, REAL_MODE, "unpatched, file deleted");
-	phase(8, 0, UPPER_HALF, "unpatched, file deleted, guest in the kernel's addresses");
+	phase(8, 0, REAL_MODE, "unpatched, file deleted");
+	phase(9, 0, UPPER_HALF, "unpatched, file deleted, guest in the kernel's addresses");
 	return 0;
 }
