@@ -48,6 +48,12 @@ int vfio_edu_group(unsigned int n);
 void vfio_edu_open(struct vfio_edu *edu, unsigned int n);
 void vfio_edu_close(struct vfio_edu *edu);
 
+/*
+ * Finds the registers of a device that a file gives access to, and turns bus
+ * mastering on. vfio_edu_bind() does that; a file from a group needs it.
+ */
+void vfio_edu_start(struct vfio_edu *edu);
+
 /* Bus mastering is on when vfio_edu_bind() returns, and DMA blocked */
 int __vfio_edu_bind(struct vfio_edu *edu, int iommufd);
 void vfio_edu_bind(struct vfio_edu *edu, int iommufd);

@@ -144,17 +144,11 @@ void vfio_edu_close(struct vfio_edu *edu)
 	edu->fd = -1;
 }
 
-int __vfio_edu_bind(struct vfio_edu *edu, int iommufd)
+void vfio_edu_start(struct vfio_edu *edu)
 {
-	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = iommufd };
 	u16 command;
 	ssize_t len;
-	int ret;
 
-	ret = ioctl(edu->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind);
-	if (ret)
-		return ret;
-	edu->id = bind.out_devid;
 	edu->config = region_offset(edu->fd, VFIO_PCI_CONFIG_REGION_INDEX);
 	edu->bar0 = region_offset(edu->fd, VFIO_PCI_BAR0_REGION_INDEX);
 
@@ -164,6 +158,17 @@ int __vfio_edu_bind(struct vfio_edu *edu, int iommufd)
 	command |= PCI_COMMAND_MASTER;
 	len = pwrite(edu->fd, &command, sizeof(command), edu->config + PCI_COMMAND);
 	TEST_ASSERT(len == sizeof(command), "Write of the command register failed");
+}
+
+int __vfio_edu_bind(struct vfio_edu *edu, int iommufd)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = iommufd };
+	int ret = ioctl(edu->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind);
+
+	if (ret)
+		return ret;
+	edu->id = bind.out_devid;
+	vfio_edu_start(edu);
 	return 0;
 }
 
