@@ -7,6 +7,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+# shellcheck source=scripts/apt.sh
+. "$TOP/scripts/apt.sh"
 
 case $BASE in
 6.12) suite=trixie ;;
@@ -18,7 +20,6 @@ package=linux-source-$BASE
 tree=$CACHE/linux-$BASE
 tarball=$CACHE/$package.tar.xz
 work=$CACHE/download-$BASE
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 [ ! -d "$tree" ] || exit 0
 mkdir -p "$CACHE" || die "$CACHE cannot be made: name another directory in KVM_IOMMUFD_CACHE"
@@ -28,14 +29,6 @@ if ! flock -n 9; then
 	flock 9
 fi
 [ ! -d "$tree" ] || exit 0
-
-mirror() {
-	# shellcheck disable=SC2016 # apt's variables
-	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(CREATED_BY)|$(REPO_URI)' |
-		awk -F '|' '$1 $2 == "DebianDebian" && $3 == "main" && $4 == "Packages" && !found { print $5; found = 1 }'
-}
-
-lists_text() { echo "looking for $package on $url"; }
 
 download_text() {
 	sed -n "s/^dlstatus:1:\([0-9]*\).*/downloading $package: \1 %/p" "$work/status" 2> /dev/null | tail -n 1
@@ -50,28 +43,8 @@ unpack_text() {
 }
 
 download() {
-	need_packages debian-archive-keyring
 	need_space "$CACHE" 2500 "the source of Linux $BASE"
-	url=$(mirror)
-	if [ -z "$url" ] && [ "$(id -u)" = 0 ]; then
-		apt-get -q update > "$LOGS/fetch-$BASE.log" 2>&1 ||
-			failed "$LOGS/fetch-$BASE.log" "apt-get update failed: check the network"
-		url=$(mirror)
-	fi
-	[ -n "$url" ] || die "apt knows no Debian mirror: run apt-get update as root, or give KERNEL_SRC=dir"
-
-	mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-	echo "deb [signed-by=$keyring] $url $suite main" > "$work/sources.list"
-	cat > "$work/apt.conf" <<-EOF
-		Dir::Etc::sourcelist "$work/sources.list";
-		Dir::Etc::sourceparts "/dev/null";
-		Dir::State::lists "$work/lists";
-		Dir::Cache "$work/cache";
-		APT::Sandbox::User "root";
-		Acquire::Languages "none";
-	EOF
-	logged "$LOGS/fetch-$BASE.log" lists_text apt-get -q -c "$work/apt.conf" --error-on=any update ||
-		failed "$LOGS/fetch-$BASE.log" "$suite cannot be read from $url: check the network, or give KERNEL_SRC=dir"
+	apt_setup "$work" "$suite" "$LOGS/fetch-$BASE.log" 'give KERNEL_SRC=dir'
 	apt-get -c "$work/apt.conf" download --print-uris "$package" > "$work/uris" 2> "$LOGS/fetch-$BASE.log" ||
 		failed "$LOGS/fetch-$BASE.log" "$url has no $package in $suite: use another mirror, or give KERNEL_SRC=dir"
 
@@ -86,7 +59,6 @@ download() {
 	logged "$LOGS/fetch-$BASE.log" extract_text dpkg-deb -x "$deb" "$work/deb" ||
 		failed "$LOGS/fetch-$BASE.log" "$deb cannot be extracted: remove it and run it again"
 	mv "$work/deb/usr/src/$package.tar.xz" "$tarball"
-	rm -rf "$work"
 }
 
 unpack() {
@@ -94,7 +66,7 @@ unpack() {
 	need_space "$CACHE" 2000 "the source of Linux $BASE, unpacked,"
 	unpack_bytes=$(xz --robot --list "$tarball" 2> "$LOGS/unpack-$BASE.log" | awk '/^totals/ { print $5 }')
 	[ -n "$unpack_bytes" ] || failed "$LOGS/unpack-$BASE.log" "$tarball is damaged: remove it and run it again"
-	rm -rf "$tree.partial"
+	rm -rf "$work" "$tree.partial"
 	mkdir "$tree.partial"
 	logged "$LOGS/unpack-$BASE.log" unpack_text tar --checkpoint=1000 --checkpoint-action=echo=%u \
 		-xJf "$tarball" --strip-components=1 -C "$tree.partial" ||
