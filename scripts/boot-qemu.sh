@@ -7,7 +7,7 @@
 #   -a          AMD-Vi in place of VT-d
 #   -c N        CPUs (default 2; -n is the same)
 #   -d N        edu devices at 5.0, 6.0, .. each in its own group (default 1)
-#   -b          two more edu devices behind one PCIe-to-PCI bridge, in one group
+#   -b          two more edu devices behind one PCIe-to-PCI bridge "br", in one group
 #   -m SIZE     memory (default 2G)
 #   -x WORDS    more kernel command line: run=/tests/name,arg ...
 #   -t SECONDS  timeout (default 120)
@@ -78,13 +78,13 @@ fi
 
 slot=5
 while [ "$slot" -lt $((5 + edus)) ]; do
-	set -- "$@" -device "edu,addr=$(printf %x "$slot").0"
+	set -- -device "edu,addr=$(printf %x "$slot").0" "$@"
 	slot=$((slot + 1))
 done
 if [ -n "$bridge" ]; then
-	set -- "$@" -device pcie-root-port,id=rp,chassis=1,addr=4.0 \
+	set -- -device pcie-root-port,id=rp,chassis=1,addr=4.0 \
 		-device pcie-pci-bridge,id=br,bus=rp \
-		-device edu,bus=br,addr=1.0 -device edu,bus=br,addr=2.0
+		-device edu,bus=br,addr=1.0 -device edu,bus=br,addr=2.0 "$@"
 fi
 
 timeout -k 5 "$timeout" "$qemu" \
