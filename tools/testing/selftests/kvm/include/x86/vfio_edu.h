@@ -45,6 +45,9 @@ const char *vfio_edu_address(unsigned int n);
 /* Number of its iommu group */
 int vfio_edu_group(unsigned int n);
 
+/* The file of any VFIO device, by its directory in sysfs */
+int vfio_device_open(const char *device);
+
 void vfio_edu_open(struct vfio_edu *edu, unsigned int n);
 void vfio_edu_close(struct vfio_edu *edu);
 

@@ -116,15 +116,14 @@ static u64 region_offset(int fd, u32 index)
 	return info.offset;
 }
 
-void vfio_edu_open(struct vfio_edu *edu, unsigned int n)
+int vfio_device_open(const char *device)
 {
-	const char *address = vfio_edu_address(n);
-	char path[300];
 	struct dirent *entry;
+	char path[300];
 	DIR *dir;
+	int fd;
 
-	TEST_ASSERT(address, "There is no edu device %u bound to vfio-pci", n);
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/vfio-dev", address);
+	snprintf(path, sizeof(path), "%s/vfio-dev", device);
 	dir = opendir(path);
 	TEST_ASSERT(dir, "%s is not there: is CONFIG_VFIO_DEVICE_CDEV on?", path);
 	do {
@@ -134,8 +133,19 @@ void vfio_edu_open(struct vfio_edu *edu, unsigned int n)
 	snprintf(path, sizeof(path), "/dev/vfio/devices/%s", entry->d_name);
 	closedir(dir);
 
-	*edu = (struct vfio_edu){ .fd = open(path, O_RDWR | O_CLOEXEC) };
-	TEST_ASSERT(edu->fd >= 0, "%s cannot be opened", path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	TEST_ASSERT(fd >= 0, "%s cannot be opened", path);
+	return fd;
+}
+
+void vfio_edu_open(struct vfio_edu *edu, unsigned int n)
+{
+	const char *address = vfio_edu_address(n);
+	char path[128];
+
+	TEST_ASSERT(address, "There is no edu device %u bound to vfio-pci", n);
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s", address);
+	*edu = (struct vfio_edu){ .fd = vfio_device_open(path) };
 }
 
 void vfio_edu_close(struct vfio_edu *edu)
