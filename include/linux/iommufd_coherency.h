@@ -39,12 +39,14 @@ struct iommufd_coherency_ops {
 
 /**
  * struct iommufd_coherency_watch - Ongoing interest in a source
+ * @begun: For @end to read: begin has run
  *
- * Embedded in the watcher's own structure; every member is iommufd's. The
- * watch owns a reference on its context from the moment that it is added until
- * iommufd_unwatch_coherency() returns.
+ * Embedded in the watcher's own structure; every member is iommufd's to write.
+ * The watch owns a reference on its context from the moment that it is added
+ * until iommufd_unwatch_coherency() returns.
  */
 struct iommufd_coherency_watch {
+	bool begun;
 	/* private: under the context's coherency mutex */
 	struct list_head item;
 	struct iommufd_ctx *ictx;
@@ -52,7 +54,6 @@ struct iommufd_coherency_watch {
 	struct iommufd_group *igroup;
 	const struct iommufd_coherency_ops *ops;
 	bool reserved;
-	bool begun;
 };
 
 int iommufd_ctx_watch_coherency(struct iommufd_ctx *ictx,

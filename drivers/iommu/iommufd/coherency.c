@@ -251,6 +251,42 @@ out_unlock:
 	mutex_unlock(&ictx->coherency.lock);
 }
 
+/*
+ * An access whose driver lets a device DMA into what it pins is about to get an
+ * IOAS. Returns a watcher's refusal; nothing has changed then. Such DMA belongs
+ * to no group of this context, so that only those who watch all of it see it.
+ */
+int iommufd_coherency_access_attach(struct iommufd_access *access)
+{
+	struct iommufd_ctx *ictx = access->ictx;
+	int rc;
+
+	if (!access->ops->noncoherent_dma)
+		return 0;
+
+	mutex_lock(&ictx->coherency.lock);
+	rc = coherency_count(ictx, NULL);
+	if (!rc)
+		trace_iommufd_coherency(ictx, -1, IOMMU_NO_PASID,
+					access->obj.id, true);
+	mutex_unlock(&ictx->coherency.lock);
+	return rc;
+}
+
+/* After the access has lost the IOAS, or has failed to get it */
+void iommufd_coherency_access_detach(struct iommufd_access *access)
+{
+	struct iommufd_ctx *ictx = access->ictx;
+
+	if (!access->ops->noncoherent_dma)
+		return;
+
+	mutex_lock(&ictx->coherency.lock);
+	trace_iommufd_coherency(ictx, -1, IOMMU_NO_PASID, access->obj.id, false);
+	coherency_uncount(ictx, NULL);
+	mutex_unlock(&ictx->coherency.lock);
+}
+
 static int coherency_watch(struct iommufd_coherency_watch *w)
 {
 	struct iommufd_coherency *coherency = &w->ictx->coherency;

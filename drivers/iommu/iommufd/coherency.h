@@ -9,6 +9,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 
+struct iommufd_access;
 struct iommufd_ctx;
 struct iommufd_device;
 struct iommufd_group;
@@ -20,7 +21,7 @@ struct file;
 struct iommufd_coherency {
 	/* Taken inside the lock of any group; held over watchers' callbacks */
 	struct mutex lock;
-	/* Non-coherent attachments of all groups */
+	/* Non-coherent attachments of all groups and accesses */
 	unsigned int noncoherent;
 	struct list_head watches;
 	struct list_head holds;
@@ -54,6 +55,8 @@ int iommufd_coherency_before(struct iommufd_device *idev, ioasid_t pasid,
 void iommufd_coherency_after(struct iommufd_device *idev, ioasid_t pasid,
 			     struct iommufd_hw_pagetable *old,
 			     struct iommufd_hw_pagetable *new, int rc);
+int iommufd_coherency_access_attach(struct iommufd_access *access);
+void iommufd_coherency_access_detach(struct iommufd_access *access);
 void iommufd_coherency_show_fdinfo(struct seq_file *m, struct file *filp);
 
 /*

@@ -25,20 +25,14 @@ static int kvm_iommufd_reserve(struct iommufd_coherency_watch *w)
 
 static void kvm_iommufd_begin(struct iommufd_coherency_watch *w)
 {
-	struct kvm_iommufd_source *source = to_source(w);
-
-	source->begun = true;
-	kvm_arch_register_noncoherent_dma(source->kvm);
+	kvm_arch_register_noncoherent_dma(to_source(w)->kvm);
 }
 
 static void kvm_iommufd_end(struct iommufd_coherency_watch *w)
 {
-	struct kvm_iommufd_source *source = to_source(w);
-
-	if (source->begun)
-		kvm_arch_unregister_noncoherent_dma(source->kvm);
-	source->begun = false;
-	kvm_arch_unreserve_noncoherent_dma(source->kvm);
+	if (w->begun)
+		kvm_arch_unregister_noncoherent_dma(to_source(w)->kvm);
+	kvm_arch_unreserve_noncoherent_dma(to_source(w)->kvm);
 }
 
 static const struct iommufd_coherency_ops kvm_iommufd_coherency_ops = {

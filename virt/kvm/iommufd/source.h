@@ -12,8 +12,6 @@ struct kvm_iommufd_source {
 	struct list_head node;
 	struct kvm *kvm;
 	struct iommufd_ctx *ictx;
-	/* Under the iommufd's coherency mutex */
-	bool begun;
 	struct iommufd_coherency_watch watch;
 };
 
