@@ -33,8 +33,11 @@ while read -r file; do
 	# By the name that it has in the kernel, if it goes there
 	path=$TOP/$file
 	[ ! -L "$tree/$file" ] || path=$file
+	set --
+	# The language of tracepoints has a layout of its own
+	! grep -q '^TRACE_EVENT' "$file" || set -- --ignore OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,SPACING
 	silent "checkpatch --strict $file" "$logs/checkpatch-$(echo "$file" | tr / -).log" \
-		checkpatch -f "$path"
+		checkpatch "$@" -f "$path"
 done < "$logs/own"
 
 queue=$TOP/patches/$BASE
@@ -42,7 +45,7 @@ added=0
 grep -v '^#' "$queue/series" > "$logs/queue"
 while read -r patch; do
 	silent "checkpatch --strict patches/$BASE/$patch" "$logs/checkpatch-$BASE-$patch.log" \
-		checkpatch "$queue/$patch"
+		checkpatch --no-signoff "$queue/$patch"
 	added=$((added + $(grep '^+' "$queue/$patch" | grep -vc '^+++ ' || :)))
 done < "$logs/queue"
 silent "patches/$BASE adds $added lines to the kernel's files, 200 at most" "$logs/added.log" \
