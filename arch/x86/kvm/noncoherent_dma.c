@@ -24,7 +24,7 @@
 #include "noncoherent_dma.h"
 
 #define CREATE_TRACE_POINTS
-#include "noncoherent_dma_trace.h"
+#include <trace/events/kvm_noncoherent_dma.h>
 
 /* Without the exit the guest's WBINVD runs natively and cannot be denied */
 static bool can_deny_wbinvd(void)
