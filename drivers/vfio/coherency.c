@@ -339,6 +339,21 @@ void vfio_coherency_access_detach(struct vfio_device *vdev)
 	access_detach(&vdev->coherency);
 }
 
+/* The capability rule is only in force for files that can come under it */
+static void drop_capability(struct vfio_coherency *coherency)
+{
+	struct vfio_coherency_watch *w;
+
+	lockdep_assert_held(&coherency->lock);
+
+	if (!coherency->incapable)
+		return;
+	list_for_each_entry(w, &coherency->watches, item)
+		if (!w->df || w->df->group)
+			return;
+	settle_capability(coherency, false);
+}
+
 static void vfio_file_unwatch_coherency(struct vfio_coherency_watch *w)
 {
 	struct vfio_coherency *coherency = w->coherency;
@@ -347,9 +362,7 @@ static void vfio_file_unwatch_coherency(struct vfio_coherency_watch *w)
 	list_del(&w->item);
 	if (w->reserved)
 		watch_end(w);
-	/* The rule is only kept up to date for those who watch */
-	if (list_empty(&coherency->watches))
-		settle_capability(coherency, false);
+	drop_capability(coherency);
 }
 
 /* A device file that a group gave and that is not bound to an iommufd */
@@ -366,11 +379,13 @@ static bool device_is_incapable(const struct vfio_device_file *df)
 static int watch_add(struct vfio_coherency *coherency,
 		     struct vfio_coherency_watch *w, struct vfio_group *group)
 {
-	int rc;
+	int rc = 0;
 
 	guard(mutex)(&coherency->lock);
-	rc = settle_capability(coherency, group ? group_is_incapable(group) :
-			       device_is_incapable(w->df));
+	if (group)
+		rc = settle_capability(coherency, group_is_incapable(group));
+	else if (device_is_incapable(w->df))
+		rc = settle_capability(coherency, true);
 	if (rc)
 		return rc;
 
@@ -385,8 +400,7 @@ static int watch_add(struct vfio_coherency *coherency,
 	return 0;
 
 err_capability:
-	if (list_empty(&coherency->watches))
-		settle_capability(coherency, false);
+	drop_capability(coherency);
 	return rc;
 }
 
