@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A VM's policy about non-coherent DMA, and its eventfd, while a real device is
+ * attached, detached and refused.
+ *
+ * Needs an edu device bound to vfio-pci, and snoop=off or snoop=on in the
+ * environment. Where the IOMMU enforces coherency there is nothing to refuse.
+ */
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "coherency_vm.h"
+#include "kselftest_harness.h"
+#include "kvm_util.h"
+#include "test_util.h"
+#include "vfio_edu.h"
+
+FIXTURE(policy)
+{
+	struct coherency_vm c;
+	struct vfio_edu edu;
+	int iommufd;
+	u32 ioas;
+	void *mem;
+	bool noncoherent;
+};
+
+FIXTURE_SETUP(policy)
+{
+	self->noncoherent = vfio_edu_is_noncoherent();
+	coherency_vm_create(&self->c);
+	self->iommufd = iommufd_open();
+	self->ioas = iommufd_ioas_alloc(self->iommufd);
+	self->mem = iommufd_ioas_map(self->iommufd, self->ioas);
+	vfio_edu_open(&self->edu, 0);
+	vfio_edu_bind(&self->edu, self->iommufd);
+}
+
+FIXTURE_TEARDOWN(policy)
+{
+	coherency_vm_destroy(&self->c);
+	vfio_edu_close(&self->edu);
+	close(self->iommufd);
+}
+
+/* @call is refused with @error where DMA would be non-coherent, else it succeeds */
+#define EXPECT_REFUSED(error, call)				\
+	do {							\
+		errno = 0;					\
+		EXPECT_EQ(self->noncoherent ? -1 : 0, call);	\
+		EXPECT_EQ(self->noncoherent ? (error) : 0, errno);	\
+	} while (0)
+
+static void expect_nothing_attached(struct __test_metadata *_metadata,
+				    FIXTURE_DATA(policy) * self, int watches)
+{
+	if (!self->noncoherent)
+		return;
+	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "noncoherent-attachments"));
+	EXPECT_EQ(watches, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "coherency-watches-begun"));
+	EXPECT_FALSE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
+}
+
+TEST_F(policy, forbid_refuses_attach)
+{
+	struct coherency_vm *c = &self->c;
+	u32 hwpt;
+
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
+	coherency_vm_add(c, self->iommufd);
+	hwpt = iommufd_hwpt_alloc(self->iommufd, self->edu.id, self->ioas);
+
+	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->edu, self->ioas));
+	coherency_vm_expect(c, false, 0, "FORBID: attach to an IOAS refused");
+	expect_nothing_attached(_metadata, self, 1);
+	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->edu, hwpt));
+	coherency_vm_expect(c, false, 0, "FORBID: attach to an HWPT refused");
+	expect_nothing_attached(_metadata, self, 1);
+
+	/* The refusals left no reservation, no page table and no reference */
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
+	if (!self->noncoherent)
+		vfio_edu_detach(&self->edu);
+	EXPECT_EQ(0, __iommufd_destroy(self->iommufd, hwpt));
+	EXPECT_EQ(0, __iommufd_destroy(self->iommufd, self->ioas));
+
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
+	self->ioas = iommufd_ioas_alloc(self->iommufd);
+	self->mem = iommufd_ioas_map(self->iommufd, self->ioas);
+	vfio_edu_attach(&self->edu, self->ioas);
+	coherency_vm_expect(c, true, 1, "FOLLOW after refusals: attached");
+	EXPECT_TRUE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
+}
+
+static void refuse_beside(struct __test_metadata *_metadata, FIXTURE_DATA(policy) * self,
+			  bool refuser_first)
+{
+	struct coherency_vm *c = &self->c, other;
+
+	coherency_vm_create(&other);
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
+	coherency_vm_add(refuser_first ? c : &other, self->iommufd);
+	coherency_vm_add(refuser_first ? &other : c, self->iommufd);
+
+	coherency_quiet_begin("the refusing itself");
+	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->edu, self->ioas));
+	coherency_quiet_end();
+	coherency_vm_expect(&other, false, 0, "a VM that would have allowed it");
+	coherency_vm_expect(c, false, 0, "the VM that refused");
+	expect_nothing_attached(_metadata, self, 2);
+	/* Nothing is reserved in the one that was asked in vain */
+	coherency_vm_policy(&other, KVM_NONCOHERENT_DMA_FORBID);
+	coherency_vm_policy(&other, KVM_NONCOHERENT_DMA_FOLLOW);
+
+	coherency_vm_del(c, self->iommufd);
+	vfio_edu_attach(&self->edu, self->ioas);
+	coherency_vm_expect(&other, true, 1, "the refuser gone, attached");
+	coherency_vm_destroy(&other);
+}
+
+/* Whichever of the two VMs is asked first */
+TEST_F(policy, forbid_is_seen_by_nobody_asked_later)
+{
+	refuse_beside(_metadata, self, true);
+}
+
+TEST_F(policy, forbid_is_seen_by_nobody_asked_before)
+{
+	refuse_beside(_metadata, self, false);
+}
+
+TEST_F(policy, forbid_refuses_add)
+{
+	struct coherency_vm *c = &self->c;
+
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
+	vfio_edu_attach(&self->edu, self->ioas);
+	EXPECT_REFUSED(EPERM, __coherency_vm_add(c, self->iommufd));
+	coherency_vm_expect(c, false, 0, "FORBID: add of an attached iommufd refused");
+	EXPECT_EQ(self->noncoherent ? 0 : 1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+	EXPECT_REFUSED(ENOENT, __coherency_vm_del(c, self->iommufd));
+	EXPECT_TRUE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
+
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
+	coherency_vm_add(c, self->iommufd);
+	coherency_vm_expect(c, true, 1, "FOLLOW after a refused add");
+}
+
+/* To FORBID there is no way while DMA may be non-coherent */
+TEST_F(policy, busy)
+{
+	struct coherency_vm *c = &self->c;
+
+	coherency_vm_add(c, self->iommufd);
+	vfio_edu_attach(&self->edu, self->ioas);
+	coherency_vm_expect(c, true, 1, "attached, then to be forbidden");
+	EXPECT_REFUSED(EBUSY, __coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID));
+	coherency_vm_expect(c, true, 0, "too late to forbid");
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_NO_WBINVD);
+	EXPECT_REFUSED(EBUSY, __coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID));
+	coherency_vm_expect(c, true, 0, "too late to forbid, NO_WBINVD");
+
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
+	vfio_edu_detach(&self->edu);
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
+	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->edu, self->ioas));
+	coherency_vm_expect(c, false, 1, "forbidden after the detach");
+	expect_nothing_attached(_metadata, self, 1);
+}
+
+TEST_F(policy, no_wbinvd)
+{
+	struct coherency_vm *c = &self->c;
+
+	coherency_vm_add(c, self->iommufd);
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_NO_WBINVD);
+	coherency_vm_expect(c, false, 0, "NO_WBINVD, not attached");
+	coherency_quiet_begin("NO_WBINVD: the attaching itself");
+	vfio_edu_attach(&self->edu, self->ioas);
+	coherency_quiet_end();
+	coherency_vm_expect(c, true, 1, "NO_WBINVD, attached: permission, but no flush");
+	EXPECT_TRUE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
+	coherency_vm_expect(c, true, 0, "back to FOLLOW while attached");
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_NO_WBINVD);
+	coherency_vm_expect(c, true, 0, "NO_WBINVD while attached");
+	vfio_edu_detach(&self->edu);
+	coherency_vm_expect(c, false, 1, "NO_WBINVD, detached");
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
+	coherency_vm_expect(c, false, 0, "FOLLOW, detached");
+	vfio_edu_attach(&self->edu, self->ioas);
+	coherency_vm_expect(c, true, 1, "FOLLOW, attached again");
+}
+
+/* One VM's policy is no other's */
+TEST_F(policy, of_one_vm)
+{
+	struct coherency_vm *c = &self->c, other;
+
+	coherency_vm_create(&other);
+	coherency_vm_add(c, self->iommufd);
+	coherency_vm_add(&other, self->iommufd);
+	coherency_vm_policy(&other, KVM_NONCOHERENT_DMA_NO_WBINVD);
+	vfio_edu_attach(&self->edu, self->ioas);
+	coherency_vm_expect(c, true, 1, "FOLLOW beside NO_WBINVD");
+	coherency_vm_expect(&other, true, 1, "NO_WBINVD beside FOLLOW");
+	coherency_vm_destroy(&other);
+}
+
+static u64 cycles(FIXTURE_DATA(policy) * self, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		vfio_edu_attach(&self->edu, self->ioas);
+		vfio_edu_detach(&self->edu);
+	}
+	return self->noncoherent ? 2 * n : 0;
+}
+
+TEST_F(policy, eventfd)
+{
+	int first = eventfd(0, EFD_NONBLOCK), second = eventfd(0, EFD_NONBLOCK);
+	int none = -1, copy, device = self->c.device;
+	u64 edges, total = 0;
+
+	EXPECT_EQ(0, __coherency_device_eventfd(device, none));
+	coherency_vm_add(&self->c, self->iommufd);
+	total += cycles(self, 1);
+	EXPECT_EQ(0, coherency_eventfd_read(self->c.eventfd));
+
+	EXPECT_EQ(0, __coherency_device_eventfd(device, first));
+	edges = cycles(self, 2);
+	total += edges;
+	EXPECT_EQ(edges, coherency_eventfd_read(first));
+
+	/* One at a time */
+	EXPECT_EQ(0, __coherency_device_eventfd(device, second));
+	edges = cycles(self, 1);
+	total += edges;
+	EXPECT_EQ(0, coherency_eventfd_read(first));
+	EXPECT_EQ(edges, coherency_eventfd_read(second));
+
+	/* What is not taken replaces nothing */
+	EXPECT_EQ(-1, __coherency_device_eventfd(device, self->iommufd));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, __coherency_device_eventfd(device, 999));
+	EXPECT_EQ(EBADF, errno);
+	edges = cycles(self, 1);
+	total += edges;
+	EXPECT_EQ(edges, coherency_eventfd_read(second));
+
+	/* It is KVM's own: the fd that it was set by may go */
+	copy = dup(second);
+	close(second);
+	edges = cycles(self, 1);
+	total += edges;
+	EXPECT_EQ(edges, coherency_eventfd_read(copy));
+
+	EXPECT_EQ(0, __coherency_device_eventfd(device, none));
+	total += cycles(self, 1);
+	EXPECT_EQ(0, coherency_eventfd_read(copy));
+	EXPECT_EQ(total, coherency_device_status(device).edges);
+
+	/* To close the device while attached is the last edge that it reports */
+	EXPECT_EQ(0, __coherency_device_eventfd(device, copy));
+	vfio_edu_attach(&self->edu, self->ioas);
+	coherency_device_close(&self->c);
+	EXPECT_EQ(self->noncoherent ? 2 : 0, coherency_eventfd_read(copy));
+	close(copy);
+	close(first);
+}
+
+TEST_HARNESS_MAIN
