@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM's iommufd device as a module: it loads itself, stays while a VM has the
+ * device, and nobody gets hold of it while it goes. Needs CONFIG_KVM_IOMMUFD=m,
+ * and modprobe.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "coherency_vm.h"
+#include "kselftest_harness.h"
+#include "kvm_util.h"
+#include "test_util.h"
+#include "vfio_edu.h"
+
+#define MODULE		"kvm_iommufd"
+#define MODPROBE	"/proc/sys/kernel/modprobe"
+#define RACE_ROUNDS	60
+
+static bool is_loaded(void)
+{
+	return !access("/sys/module/" MODULE "/refcnt", F_OK);
+}
+
+static int refcount(void)
+{
+	char buf[32] = {};
+	int fd = open("/sys/module/" MODULE "/refcnt", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	TEST_ASSERT(read(fd, buf, sizeof(buf) - 1) > 0, "The module's refcnt cannot be read");
+	close(fd);
+	return atoi(buf);
+}
+
+static int rmmod(void)
+{
+	return syscall(__NR_delete_module, MODULE, O_NONBLOCK);
+}
+
+static void modprobe_path(char *path, size_t size, const char *new)
+{
+	int fd = open(MODPROBE, O_RDWR | O_CLOEXEC);
+	ssize_t len;
+
+	TEST_ASSERT(fd >= 0, MODPROBE " cannot be opened");
+	if (path) {
+		len = read(fd, path, size - 1);
+		TEST_ASSERT(len > 0, MODPROBE " cannot be read");
+		path[len] = 0;
+	}
+	TEST_ASSERT(pwrite(fd, new, strlen(new), 0) == strlen(new), MODPROBE " cannot be written");
+	close(fd);
+}
+
+FIXTURE(module)
+{
+	struct kvm_vm *vm;
+};
+
+FIXTURE_SETUP(module)
+{
+	self->vm = vm_create_barebones();
+	if (is_loaded())
+		ASSERT_EQ(0, rmmod());
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	kvm_vm_free(self->vm);
+}
+
+TEST_F(module, loads_itself)
+{
+	int device;
+
+	device = __kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD);
+	ASSERT_LE(0, device);
+	EXPECT_TRUE(is_loaded());
+	EXPECT_EQ(1, refcount());
+	EXPECT_EQ(0, coherency_device_status(device).nr_iommufds);
+	close(device);
+	EXPECT_EQ(0, refcount());
+}
+
+TEST_F(module, loads_itself_for_a_test)
+{
+	EXPECT_EQ(0, __kvm_test_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
+	EXPECT_TRUE(is_loaded());
+	EXPECT_EQ(0, refcount());
+}
+
+/* The capability is KVM's own */
+TEST_F(module, is_not_needed_for_the_capability)
+{
+	EXPECT_LT(0, vm_check_cap(self->vm, KVM_CAP_NONCOHERENT_DMA));
+	EXPECT_EQ(0, __vm_enable_cap(self->vm, KVM_CAP_NONCOHERENT_DMA,
+				     KVM_NONCOHERENT_DMA_FORBID));
+	EXPECT_FALSE(is_loaded());
+}
+
+TEST_F(module, cannot_be_loaded)
+{
+	char path[256];
+
+	modprobe_path(path, sizeof(path), "/does/not/exist\n");
+	EXPECT_EQ(-1, __kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
+	EXPECT_EQ(ENODEV, errno);
+	EXPECT_EQ(-1, __kvm_test_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
+	EXPECT_EQ(ENODEV, errno);
+	modprobe_path(NULL, 0, path);
+	EXPECT_EQ(0, __kvm_test_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
+}
+
+TEST_F(module, stays_while_in_use)
+{
+	struct kvm_vm *other = vm_create_barebones();
+	int iommufd = iommufd_open(), first, second;
+
+	first = kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD);
+	second = kvm_create_device(other, KVM_DEV_TYPE_IOMMUFD);
+	EXPECT_EQ(2, refcount());
+	EXPECT_EQ(-1, rmmod());
+	EXPECT_EQ(EWOULDBLOCK, errno);
+
+	/* What failed holds nothing */
+	EXPECT_EQ(-1, __kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
+	EXPECT_EQ(EBUSY, errno);
+	EXPECT_EQ(2, refcount());
+
+	EXPECT_EQ(0, __kvm_device_attr_set(second, KVM_DEV_IOMMUFD_FD,
+					   KVM_DEV_IOMMUFD_FD_ADD, &iommufd));
+	close(first);
+	EXPECT_EQ(1, refcount());
+	EXPECT_EQ(-1, rmmod());
+	EXPECT_EQ(EWOULDBLOCK, errno);
+
+	/* The fd of the device is what counts, not that of the VM */
+	kvm_vm_free(other);
+	EXPECT_EQ(1, refcount());
+	EXPECT_EQ(-1, rmmod());
+	EXPECT_EQ(1, coherency_device_status(second).nr_iommufds);
+	close(second);
+	EXPECT_EQ(0, refcount());
+	EXPECT_EQ(0, iommufd_fdinfo(iommufd, "coherency-watches"));
+
+	EXPECT_EQ(0, rmmod());
+	EXPECT_FALSE(is_loaded());
+	/* And back */
+	EXPECT_EQ(0, __kvm_test_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
+	close(iommufd);
+}
+
+struct race {
+	atomic_bool done;
+	unsigned int removed;
+	unsigned int busy;
+};
+
+static void *remove_again_and_again(void *arg)
+{
+	struct race *race = arg;
+
+	while (!race->done) {
+		if (!rmmod())
+			race->removed++;
+		else if (errno == EWOULDBLOCK)
+			race->busy++;
+		sched_yield();
+	}
+	return NULL;
+}
+
+/*
+ * It may be gone between the loading and the use, which is ENODEV. Whoever got
+ * a device can use it.
+ */
+TEST_F_TIMEOUT(module, races_with_its_removal, 300)
+{
+	unsigned int created = 0, gone = 0, i;
+	struct race race = {};
+	pthread_t thread;
+	int device;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, remove_again_and_again, &race));
+	for (i = 0; i < RACE_ROUNDS; i++) {
+		device = __kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD);
+		if (device < 0) {
+			ASSERT_EQ(ENODEV, errno);
+			gone++;
+			continue;
+		}
+		created++;
+		EXPECT_EQ(0, coherency_device_status(device).nr_iommufds);
+		close(device);
+	}
+	race.done = true;
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	TH_LOG("%u created, %u too late, %u removed, %u attempts found it busy",
+	       created, gone, race.removed, race.busy);
+	EXPECT_LT(0, created);
+	EXPECT_LT(0, race.removed);
+
+	if (is_loaded()) {
+		EXPECT_EQ(0, refcount());
+		EXPECT_EQ(0, rmmod());
+	}
+	EXPECT_FALSE(is_loaded());
+}
+
+TEST_HARNESS_MAIN
