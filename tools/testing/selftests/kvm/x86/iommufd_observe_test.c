@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a person sees who asks why a VM's WBINVD flushes, or does not: the
+ * fdinfo of the iommufd, and tracepoints of iommufd and KVM; and with those of
+ * the IOMMU the order in which things happen.
+ *
+ * Needs an edu device bound to vfio-pci, tracefs, and snoop=off or snoop=on in
+ * the environment.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "coherency_vm.h"
+#include "kselftest_harness.h"
+#include "kvm_util.h"
+#include "test_util.h"
+#include "vfio_edu.h"
+
+#define TRACING		"/sys/kernel/tracing/"
+#define MAX_EVENTS	512
+
+FIXTURE(observe)
+{
+	struct coherency_vm c;
+	struct vfio_edu edu;
+	int iommufd;
+	u32 ioas;
+};
+
+FIXTURE_SETUP(observe)
+{
+	coherency_vm_create(&self->c);
+	self->iommufd = iommufd_open();
+	self->ioas = iommufd_ioas_alloc(self->iommufd);
+	vfio_edu_open(&self->edu, 0);
+	vfio_edu_bind(&self->edu, self->iommufd);
+}
+
+FIXTURE_TEARDOWN(observe)
+{
+	coherency_vm_destroy(&self->c);
+	vfio_edu_close(&self->edu);
+	close(self->iommufd);
+}
+
+static bool fdinfo_has(int iommufd, const char *expected)
+{
+	char line[128];
+	bool found = false;
+	FILE *f;
+
+	snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", iommufd);
+	f = fopen(line, "r");
+	TEST_ASSERT(f, "%s cannot be opened", line);
+	while (!found && fgets(line, sizeof(line), f))
+		found = !strcmp(line, expected);
+	fclose(f);
+	return found;
+}
+
+TEST_F(observe, fdinfo)
+{
+	int on = vfio_edu_is_noncoherent();
+	struct coherency_vm other;
+	char group[64];
+
+	snprintf(group, sizeof(group), "noncoherent-group:\t%d 1\n", vfio_edu_group(0));
+
+	EXPECT_TRUE(fdinfo_has(self->iommufd, "noncoherent-attachments:\t0\n"));
+	EXPECT_TRUE(fdinfo_has(self->iommufd, "coherency-watches:\t0\n"));
+	EXPECT_TRUE(fdinfo_has(self->iommufd, "coherency-watches-begun:\t0\n"));
+	EXPECT_EQ(-1, iommufd_fdinfo(self->iommufd, "noncoherent-group"));
+
+	coherency_vm_add(&self->c, self->iommufd);
+	EXPECT_EQ(1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "coherency-watches-begun"));
+
+	vfio_edu_attach(&self->edu, self->ioas);
+	EXPECT_EQ(on, iommufd_fdinfo(self->iommufd, "noncoherent-attachments"));
+	EXPECT_EQ(1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+	EXPECT_EQ(on, iommufd_fdinfo(self->iommufd, "coherency-watches-begun"));
+	EXPECT_EQ(on, fdinfo_has(self->iommufd, group));
+
+	coherency_vm_create(&other);
+	coherency_vm_add(&other, self->iommufd);
+	EXPECT_EQ(2, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+	EXPECT_EQ(2 * on, iommufd_fdinfo(self->iommufd, "coherency-watches-begun"));
+	coherency_vm_destroy(&other);
+	EXPECT_EQ(1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+
+	vfio_edu_detach(&self->edu);
+	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "noncoherent-attachments"));
+	EXPECT_EQ(1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "coherency-watches-begun"));
+	EXPECT_EQ(-1, iommufd_fdinfo(self->iommufd, "noncoherent-group"));
+}
+
+static void tracefs_write(const char *file, const char *text)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), TRACING "%s", file);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	TEST_ASSERT(fd >= 0, "%s cannot be opened", path);
+	TEST_ASSERT(write(fd, text, strlen(text)) == strlen(text),
+		    "%s does not take \"%s\"", path, text);
+	close(fd);
+}
+
+static void trace_switch(const char *on)
+{
+	tracefs_write("events/iommu/attach_device_to_domain/enable", on);
+	tracefs_write("events/iommufd/iommufd_coherency/enable", on);
+	tracefs_write("events/kvm/kvm_noncoherent_dma/enable", on);
+	tracefs_write("events/kvm/kvm_wbinvd/enable", on);
+}
+
+/*
+ * What the events say whose name begins with @event, in the order in which they
+ * happened: all happen on one CPU.
+ */
+static int trace_read(const char *event, char events[][128])
+{
+	char line[512], name[64], *text;
+	int nr = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), ": %s", event);
+	f = fopen(TRACING "trace", "r");
+	TEST_ASSERT(f, TRACING "trace cannot be opened");
+	while (fgets(line, sizeof(line), f)) {
+		text = strstr(line, name);
+		if (line[0] == '#' || !text || nr == MAX_EVENTS)
+			continue;
+		snprintf(events[nr++], 128, "%s", text + strlen(name));
+	}
+	fclose(f);
+	return nr;
+}
+
+TEST_F(observe, tracepoints)
+{
+	int on = vfio_edu_is_noncoherent();
+	static char events[MAX_EVENTS][128];
+	char expected[2][128];
+	u32 hwpt[2];
+	int nr, i;
+
+	for (i = 0; i < 2; i++)
+		hwpt[i] = iommufd_hwpt_alloc(self->iommufd, self->edu.id, self->ioas);
+	coherency_vm_add(&self->c, self->iommufd);
+
+	tracefs_write("trace", "");
+	trace_switch("1");
+
+	coherency_vm_run(&self->c);
+	vfio_edu_attach(&self->edu, hwpt[0]);
+	coherency_vm_run(&self->c);
+	vfio_edu_attach(&self->edu, hwpt[1]);
+	vfio_edu_detach(&self->edu);
+
+	trace_switch("0");
+
+	/* Attach, replace (the new one on before the old one is off), detach */
+	nr = trace_read("iommufd_coherency: ", events);
+	EXPECT_EQ(4 * on, nr);
+	for (i = 0; i < nr; i++) {
+		static const int which[] = { 0, 1, 0, 1 };
+		static const char * const what[] = { "on", "on", "off", "off" };
+
+		snprintf(expected[0], sizeof(expected[0]),
+			 " group=%d pasid=0 hwpt=%u noncoherent=%s\n",
+			 vfio_edu_group(0), hwpt[which[i]], what[i]);
+		EXPECT_EQ(0, strncmp(events[i], "ctx=", 4));
+		EXPECT_STREQ(expected[0], strchr(events[i], ' '));
+	}
+
+	/* No page table entry depends on permission where the guest's PAT is honoured */
+	nr = trace_read("kvm_noncoherent_dma: ", events);
+	EXPECT_EQ(2 * on, nr);
+	for (i = 0; i < nr; i++) {
+		snprintf(expected[0], sizeof(expected[0]), "vm=%d permission=%s ", getpid(),
+			 i ? "off" : "on");
+		EXPECT_EQ(0, strncmp(events[i], expected[0], strlen(expected[0])));
+	}
+
+	nr = trace_read("kvm_wbinvd: ", events);
+	EXPECT_EQ(2 * COHERENCY_NR_WBINVD, nr);
+	for (i = 0; i < 2; i++)
+		snprintf(expected[i], sizeof(expected[i]), "vcpu=0 flushed_cpus=%d\n", i * on);
+	for (i = 0; i < nr; i++)
+		EXPECT_STREQ(expected[i / COHERENCY_NR_WBINVD], events[i]);
+}
+
+/*
+ * Permission is on before the hardware gets the first page table that does not
+ * enforce coherency, and off after it got the blocking one that is the last.
+ */
+TEST_F(observe, no_gap)
+{
+	static const char * const noncoherent[] = {
+		"permission on", "hardware", "hardware", "hardware", "permission off",
+	};
+	static const char * const coherent[] = { "hardware", "hardware", "hardware" };
+	bool on = vfio_edu_is_noncoherent();
+	const char * const *expected = on ? noncoherent : coherent;
+	static char events[MAX_EVENTS][128];
+	int nr_expected = on ? ARRAY_SIZE(noncoherent) : ARRAY_SIZE(coherent);
+	int nr, i, seen = 0;
+	u32 hwpt[2];
+
+	for (i = 0; i < 2; i++)
+		hwpt[i] = iommufd_hwpt_alloc(self->iommufd, self->edu.id, self->ioas);
+	coherency_vm_add(&self->c, self->iommufd);
+
+	tracefs_write("trace", "");
+	trace_switch("1");
+	vfio_edu_attach(&self->edu, hwpt[0]);
+	vfio_edu_attach(&self->edu, hwpt[1]);
+	vfio_edu_detach(&self->edu);
+	trace_switch("0");
+
+	nr = trace_read("", events);
+	for (i = 0; i < nr; i++) {
+		const char *what = NULL;
+
+		if (strstr(events[i], "attach_device_to_domain: "))
+			what = "hardware";
+		else if (strstr(events[i], "kvm_noncoherent_dma: "))
+			what = strstr(events[i], "permission=on") ? "permission on" :
+								    "permission off";
+		if (!what)
+			continue;
+		ASSERT_GT(nr_expected, seen);
+		EXPECT_STREQ(expected[seen], what);
+		seen++;
+	}
+	EXPECT_EQ(nr_expected, seen);
+}
+
+TEST_HARNESS_MAIN
