@@ -87,13 +87,14 @@ if [ -n "$bridge" ]; then
 		-device edu,bus=br,addr=1.0 -device edu,bus=br,addr=2.0 "$@"
 fi
 
+# On a busy machine the kernel could take a late timer for a broken one, and panic
 timeout -k 5 "$timeout" "$qemu" \
 	-machine q35,kernel-irqchip=split -accel tcg,thread=multi -cpu max \
 	-smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot \
 	-serial "file:$outdir/console.log" -device "$iommu" \
 	-plugin "$plugin,out=$outdir/oracle.log,insns=$insns" \
 	-kernel "$kernel" -initrd "$initramfs" \
-	-append "console=ttyS0,115200 loglevel=5 panic=-1 oops=panic kmemleak=on $words" \
+	-append "console=ttyS0,115200 loglevel=5 panic=-1 oops=panic kmemleak=on no_timer_check $words" \
 	"$@" > "$outdir/qemu.log" 2>&1 < /dev/null &
 boot_wait $! "$outdir/console.log" "$words"
 
