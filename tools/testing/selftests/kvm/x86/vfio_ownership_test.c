@@ -219,7 +219,7 @@ static void test_not_viable(void)
 	TEST_ASSERT(host_driver_bound(), "No virtio device behind the bridge has its driver");
 	vfio_edu_open(&edu, BRIDGED_1);
 	vfio_vm_add(&v, edu.fd);
-	ASSERT_ERRNO(__vfio_edu_bind(&edu, iommu.fd), EBUSY);
+	ASSERT_ERRNO(__vfio_edu_bind(&edu, iommu.fd), EPERM);
 	assert_refused(edu.fd);
 	vfio_vm_step(&v, false, "refused");
 	host_driver_unbind();
