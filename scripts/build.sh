@@ -26,7 +26,6 @@ count() {
 	find "$objects" -name '*.o' "$@" | wc -l
 }
 
-need_packages bc binutils bison ccache flex gcc kmod libc6-dev libelf-dev make perl rsync
 need_space "$objects" 1500 "$name"
 
 set -- "$TOP/configs/base.config"

@@ -10,7 +10,6 @@ set -eu
 . "$TOP/scripts/tap.sh"
 
 FLAVOR=release
-need_packages bc binutils bison ccache flex gcc libc6-dev libelf-dev make perl
 "$TOP/scripts/kernel.sh" compose
 lock_tree "$FLAVOR"
 

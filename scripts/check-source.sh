@@ -10,7 +10,7 @@ set -eu
 . "$TOP/scripts/tap.sh"
 
 FLAVOR=release
-need_packages g++ gcc libc6-dev linux-libc-dev perl python3 shellcheck
+need_packages g++ python3 shellcheck
 "$TOP/scripts/kernel.sh" compose
 
 tree=$(source_tree "$FLAVOR")
@@ -53,7 +53,7 @@ silent "patches/$BASE adds $added lines to the kernel's files, 200 at most" "$lo
 
 kernel_doc() {
 	own_files -name '*.[ch]' ! -path 'tools/*' ! -path 'samples/*' |
-		xargs -d '\n' "$tree/scripts/kernel-doc" -none -Werror
+		PYTHONDONTWRITEBYTECODE=1 xargs -d '\n' "$tree/scripts/kernel-doc" -none -Werror
 }
 silent "kernel-doc is silent" "$logs/kernel-doc.log" kernel_doc
 

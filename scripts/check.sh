@@ -6,6 +6,7 @@ set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
+need_packages g++ python3 shellcheck sparse
 for part in source build link; do
 	"$TOP/scripts/check-$part.sh" || echo "status $part"
 done | awk '

@@ -62,7 +62,6 @@ copy_source() {
 		fi
 	fi
 	if [ -n "${KERNEL_SRC-}" ]; then
-		need_packages rsync
 		{
 			printf '/%s\n' .git .pc 'obj-*'
 			[ "$FLAVOR" = base ] || { own_files; patched_files; applied_files; } | sed 's,^,/,'
@@ -137,7 +136,6 @@ apply_queue() {
 
 	patched_files | (cd "$origin" && xargs -r cp -p --parents -t "$state/new")
 	if [ -s "$state/series.new" ]; then
-		need_packages quilt
 		(cd "$state/new" && QUILT_PATCHES=$queue quilt --quiltrc - push -a --fuzz=0) > "$log" 2>&1 ||
 			failed "$log" "$(sed -n 's/^Patch \(.*\) does not apply.*/\1/p' "$log") does not apply to" \
 				"Linux $BASE: mend it in $queue and run it again"

@@ -16,6 +16,7 @@ release | debug)
 *) die "FLAVOR=$FLAVOR is not a flavor: use release, debug or base" ;;
 esac
 
+word=${1-}
 tree=$(source_tree "$FLAVOR")
 objects=$(object_tree "$FLAVOR")
 image=$objects/arch/x86/boot/bzImage
@@ -23,13 +24,17 @@ image=$objects/arch/x86/boot/bzImage
 mkdir -p "$TOP/build/$BASE" "$LOGS" || die "$TOP/build cannot be written: change its owner, or free some space"
 lock_tree "$FLAVOR"
 
+# The content of what is compiled; of what is only linked into the tree, the names
 inputs() {
 	echo "${KERNEL_SRC-}"
 	gcc -dumpfullversion 2> /dev/null
 	cd "$TOP"
-	find configs patches/"$BASE" arch drivers include virt Documentation samples tools/testing/selftests \
-		tools/verification scripts/kernel.sh scripts/compose.sh scripts/configure.sh scripts/kbuild.sh \
-		scripts/build.sh -type f -print0 2> /dev/null | sort -z | xargs -0 sha256sum
+	set -- configs/base.config scripts/compose.sh scripts/configure.sh scripts/kbuild.sh scripts/build.sh
+	if [ "$FLAVOR" != base ]; then
+		set -- "$@" configs patches/"$BASE" arch drivers include virt
+		find Documentation samples tools -type f 2> /dev/null | sort
+	fi
+	find "$@" -type f -print0 2> /dev/null | sort -z | xargs -0 sha256sum
 }
 
 # Also what was edited in the composed tree itself since the build began
@@ -38,7 +43,7 @@ up_to_date() {
 		[ -z "$(find "$tree" -name 'obj-*' -prune -o -type f ! -name '.*' -newer "$objects/began" -print -quit)" ]
 }
 
-if [ -d "$objects" ] && [ "${1-}" != compose ]; then
+if [ -d "$objects" ] && [ "$word" != compose ]; then
 	inputs > "$objects/inputs.new"
 	if up_to_date; then
 		echo "kernel $BASE $FLAVOR: up to date"
@@ -46,9 +51,13 @@ if [ -d "$objects" ] && [ "${1-}" != compose ]; then
 	fi
 fi
 
+# All of them at once, before the first long step
+need_packages bc binutils bison ccache debian-archive-keyring flex gcc kmod libc6-dev libelf-dev make \
+	perl quilt rsync xz-utils
+
 [ -n "${KERNEL_SRC-}" ] || "$TOP/scripts/fetch.sh"
 "$TOP/scripts/compose.sh"
-[ "${1-}" != compose ] || exit 0
+[ "$word" != compose ] || exit 0
 
 mkdir -p "$objects"
 rm -f "$objects/inputs"
