@@ -49,4 +49,8 @@ boot_verdict() {
 	fi
 	grep -aq '^init: powering off' "$1" ||
 		boot_failed "$1" "the machine stopped before all programs had run"
+	if grep -aq 'kmemleak: Kernel memory leak detector initialized' "$1"; then
+		grep -aq '^init: searched for leaks' "$1" ||
+			boot_failed "$1" "the leak detector gave up, so that leaks go unnoticed"
+	fi
 }
