@@ -139,6 +139,9 @@ static int kvm_iommufd_set_attr(struct kvm_device *dev,
 {
 	void __user *argp = u64_to_user_ptr(attr->addr);
 
+	if (attr->flags)
+		return -EINVAL;
+
 	switch (attr->group) {
 	case KVM_DEV_IOMMUFD_FD:
 		return kvm_iommufd_set_fd(dev, attr->attr, argp);
@@ -153,6 +156,9 @@ static int kvm_iommufd_set_attr(struct kvm_device *dev,
 static int kvm_iommufd_get_attr(struct kvm_device *dev,
 				struct kvm_device_attr *attr)
 {
+	if (attr->flags)
+		return -EINVAL;
+
 	if (attr->group == KVM_DEV_IOMMUFD_COHERENCY &&
 	    attr->attr == KVM_DEV_IOMMUFD_COHERENCY_STATUS)
 		return kvm_iommufd_get_status(dev, u64_to_user_ptr(attr->addr));
@@ -162,6 +168,9 @@ static int kvm_iommufd_get_attr(struct kvm_device *dev,
 static int kvm_iommufd_has_attr(struct kvm_device *dev,
 				struct kvm_device_attr *attr)
 {
+	if (attr->flags)
+		return -EINVAL;
+
 	switch (attr->group) {
 	case KVM_DEV_IOMMUFD_FD:
 		switch (attr->attr) {
