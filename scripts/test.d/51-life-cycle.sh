@@ -15,7 +15,7 @@ words='run=/tests/iommufd_coherency_test run=/tests/iommufd_observe_test'
 
 for flavor in release debug; do
 	for snoop in off on; do
-		boot_unit "$flavor" "$snoop" 227 "$words" -d 2
+		boot_unit "$flavor" "$snoop" 232 "$words" -d 2 -b
 	done
 done
 

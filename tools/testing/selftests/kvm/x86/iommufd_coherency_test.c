@@ -6,7 +6,7 @@
  *
  * Every step compares the status, the eventfd, the statistics and, by the flush
  * oracle, what the machine executed. Needs two edu devices bound to vfio-pci,
- * and snoop=off or snoop=on in the environment.
+ * two more in one iommu group, and snoop=off or snoop=on in the environment.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -261,6 +261,60 @@ TEST_F(cycle, two_devices_on_one_iommufd)
 	vfio_edu_close(&self->edu[1]);
 	coherency_vm_expect(c, false, 1, "the other device closed");
 	EXPECT_FDINFO(self->iommufd, "noncoherent-attachments", 0);
+}
+
+/* The first two devices that share an iommu group */
+static bool find_group(unsigned int *first)
+{
+	unsigned int n;
+
+	for (n = 0; vfio_edu_address(n + 1); n++) {
+		if (vfio_edu_group(n) == vfio_edu_group(n + 1)) {
+			*first = n;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* They share a page table, so it is one attachment */
+TEST_F(cycle, two_devices_of_one_group)
+{
+	u32 other_ioas = iommufd_ioas_alloc(self->iommufd);
+	int other_iommufd = iommufd_open();
+	struct coherency_vm *c = &self->c;
+	unsigned int n;
+
+	if (!find_group(&n))
+		SKIP(return, "no two edu devices share a group");
+
+	coherency_vm_add(c, self->iommufd);
+	open_bind_attach(&self->edu[0], n, self->iommufd, self->ioas);
+	coherency_vm_expect(c, true, 1, "first device of a group attached");
+	EXPECT_FDINFO(self->iommufd, "noncoherent-attachments", 1);
+
+	vfio_edu_open(&self->edu[1], n + 1);
+	EXPECT_EQ(-1, __vfio_edu_bind(&self->edu[1], other_iommufd));
+	EXPECT_EQ(EPERM, errno);
+	vfio_edu_bind(&self->edu[1], self->iommufd);
+	EXPECT_EQ(-1, __vfio_edu_attach(&self->edu[1], other_ioas));
+	EXPECT_EQ(EINVAL, errno);
+	coherency_vm_expect(c, true, 0, "second device of a group refused");
+	EXPECT_FDINFO(self->iommufd, "noncoherent-attachments", 1);
+
+	vfio_edu_attach(&self->edu[1], self->ioas);
+	coherency_vm_expect(c, true, 0, "both devices of a group attached");
+	EXPECT_FDINFO(self->iommufd, "noncoherent-attachments", 1);
+	EXPECT_TRUE(vfio_edu_reaches(&self->edu[0], self->mem, VFIO_EDU_IOVA));
+	EXPECT_TRUE(vfio_edu_reaches(&self->edu[1], self->mem, VFIO_EDU_IOVA));
+
+	vfio_edu_detach(&self->edu[0]);
+	coherency_vm_expect(c, true, 0, "one device of a group detached");
+	EXPECT_FDINFO(self->iommufd, "noncoherent-attachments", 1);
+	vfio_edu_close(&self->edu[1]);
+	coherency_vm_expect(c, false, 1, "the other device of a group closed");
+	EXPECT_FDINFO(self->iommufd, "noncoherent-attachments", 0);
+	close(other_iommufd);
 }
 
 TEST_F(cycle, two_vms_on_one_iommufd)
