@@ -79,8 +79,8 @@ do for [r = 0:rows - 1] {
 		     data index 2 using 1:(1.62):1:2:(1.42):(1.82):($3 == 1 ? 0x0072b2 : 0x9db4c6) \
 			with boxxyerror lc rgb variable, \
 		     data index 2 using (($1 + $2) / 2):(1.62):4 with labels font ',10' tc rgb '#ffffff', \
-		     data index 3 using 1:($2 == 1 ? 2.0 : NaN) with points pt 9 ps 0.7 lc rgb ink, \
-		     data index 3 using 1:($2 == 0 ? 2.0 : NaN) with points pt 11 ps 0.7 lc rgb ink, \
+		     data index 3 using 1:($2 == 1 ? 2.06 : NaN) with points pt 9 ps 0.6 lc rgb ink, \
+		     data index 3 using 1:($2 == 0 ? 1.93 : NaN) with points pt 11 ps 0.6 lc rgb ink, \
 		     data index 4 using 1:(0.12):(0):($2 == 1 ? 0.72 : 0.12):($3) \
 			with vectors nohead lw 0.3 lc rgb variable, \
 		     data index 0 using ($1 + 0.1):(1.06):(sprintf('%d / %d', $3, $4)):(verdict($5)) \
