@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * iommufd's mock devices as a source of non-coherent DMA, for machines without
+ * an IOMMU. Their IOMMU enforces no cache coherency, so that every attachment
+ * is a non-coherent one. They need CONFIG_IOMMUFD_TEST, and on 6.12 that no
+ * real IOMMU is in use.
+ */
+#ifndef SELFTEST_KVM_MOCK_DEVICE_H
+#define SELFTEST_KVM_MOCK_DEVICE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/iommufd.h>
+#include "../../../../../../drivers/iommu/iommufd/iommufd_test.h"
+
+#include "test_util.h"
+
+struct mock_iommufd {
+	int fd;
+	uint32_t ioas;
+};
+
+static inline struct mock_iommufd mock_iommufd_open(void)
+{
+	struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
+	struct mock_iommufd mock;
+
+	mock.fd = open_path_or_exit("/dev/iommu", O_RDWR);
+	TEST_ASSERT(!ioctl(mock.fd, IOMMU_IOAS_ALLOC, &cmd), "IOMMU_IOAS_ALLOC: %s",
+		    strerror(errno));
+	mock.ioas = cmd.out_ioas_id;
+	return mock;
+}
+
+static inline void mock_iommufd_close(struct mock_iommufd *mock)
+{
+	close(mock->fd);
+	mock->fd = -1;
+}
+
+/* A page table or address space to attach to beside the first one */
+static inline uint32_t mock_ioas_alloc(struct mock_iommufd *mock)
+{
+	struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
+
+	TEST_ASSERT(!ioctl(mock->fd, IOMMU_IOAS_ALLOC, &cmd), "IOMMU_IOAS_ALLOC: %s",
+		    strerror(errno));
+	return cmd.out_ioas_id;
+}
+
+static inline int __mock_destroy(struct mock_iommufd *mock, uint32_t id)
+{
+	struct iommu_destroy cmd = { .size = sizeof(cmd), .id = id };
+
+	return ioctl(mock->fd, IOMMU_DESTROY, &cmd);
+}
+
+/* Creates a device, binds it and attaches it to @pt; a device id or -1 and errno */
+static inline int __mock_attach(struct mock_iommufd *mock, uint32_t pt)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN,
+		.id = pt,
+	};
+
+	if (ioctl(mock->fd, IOMMU_TEST_CMD, &cmd))
+		return -1;
+	return cmd.mock_domain.out_stdev_id;
+}
+
+static inline uint32_t mock_attach(struct mock_iommufd *mock)
+{
+	int dev = __mock_attach(mock, mock->ioas);
+
+	TEST_ASSERT(dev >= 0, "attach of a mock device: %s", strerror(errno));
+	return dev;
+}
+
+/* Detaches and unbinds the device */
+static inline void mock_detach(struct mock_iommufd *mock, uint32_t dev)
+{
+	TEST_ASSERT(!__mock_destroy(mock, dev), "detach of a mock device: %s", strerror(errno));
+}
+
+static inline int mock_replace(struct mock_iommufd *mock, uint32_t dev, uint32_t pt)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+		.id = dev,
+		.mock_domain_replace.pt_id = pt,
+	};
+
+	return ioctl(mock->fd, IOMMU_TEST_CMD, &cmd);
+}
+
+#endif /* SELFTEST_KVM_MOCK_DEVICE_H */
