@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM works at edges alone: a second device, a second iommufd and a change from
+ * one non-coherent page table to another zap nothing and flush nothing. What was
+ * zapped is told by the MMU's own tracepoint, what was flushed by the oracle.
+ *
+ * Usage: noncoherent_dma_edge_test
+ */
+#include "kvm_util.h"
+#include "mock_device.h"
+#include "noncoherent_dma.h"
+#include "oracle.h"
+#include "processor.h"
+#include "wbinvd_guest.h"
+
+#define SPTE_PRESENT	7
+
+static unsigned int steps;
+
+struct test {
+	struct kvm_vm *vm;
+	struct wbinvd_vcpu v;
+	int device;
+	/* Guest PAT is ignored unless there is permission */
+	bool zaps;
+	uint64_t edges;
+};
+
+static void count_zap(const char *text, void *data)
+{
+	unsigned long long old_spte, new_spte;
+	unsigned int *zaps = data;
+	const char *sptes = strstr(text, "old_spte ");
+
+	TEST_ASSERT(sptes &&
+		    sscanf(sptes, "old_spte %llx new_spte %llx", &old_spte, &new_spte) == 2,
+		    "kvm_tdp_mmu_spte_changed traced: %s", text);
+	if ((old_spte & SPTE_PRESENT) && !(new_spte & SPTE_PRESENT))
+		(*zaps)++;
+}
+
+struct edge {
+	unsigned int zapped;
+	unsigned int flushed;
+};
+
+static void last_edge(const char *text, void *data)
+{
+	struct edge *edge = data;
+
+	TEST_ASSERT(sscanf(text, "vm=%*d permission=%*s zapped=%u flushed_cpus=%u", &edge->zapped,
+			   &edge->flushed) == 2, "kvm_noncoherent_dma traced: %s", text);
+}
+
+/* Whatever comes until step_end() is one step. The guest has all pages mapped. */
+static void step_begin(struct test *test, const char *name)
+{
+	wbinvd_vcpu_start(&test->v);
+	wbinvd_vcpu_dirty(&test->v);
+	wbinvd_vcpu_stop(&test->v);
+
+	trace_clear();
+	trace_event("kvmmmu/kvm_tdp_mmu_spte_changed", true);
+	trace_event("kvm/kvm_noncoherent_dma", true);
+	/* The machine with the oracle is one where nothing is zapped or flushed */
+	oracle_phase(++steps, test->zaps ? ORACLE_ANY : 0, "%s", name);
+}
+
+static void step_end(struct test *test, bool edge, const char *name)
+{
+	unsigned int zaps = 0, traced;
+	struct edge seen = {};
+	uint64_t edges;
+
+	oracle_end();
+	trace_event("kvmmmu/kvm_tdp_mmu_spte_changed", false);
+	trace_event("kvm/kvm_noncoherent_dma", false);
+
+	test->edges += edge;
+	edges = coherency_status(test->device).edges;
+	TEST_ASSERT(edges == test->edges, "%s: %lu edges, wanted %lu", name, edges,
+		    test->edges);
+
+	traced = trace_lines("kvm_noncoherent_dma", last_edge, &seen);
+	TEST_ASSERT(traced == edge, "%s: %u edges traced", name, traced);
+	trace_lines("kvm_tdp_mmu_spte_changed", count_zap, &zaps);
+	TEST_ASSERT(!!zaps == (edge && test->zaps), "%s: %u SPTEs zapped", name, zaps);
+	TEST_ASSERT(seen.zapped == (edge && test->zaps), "%s: traced zapped=%u", name, seen.zapped);
+	/* Back to off needs no flush, on flushes where the one vCPU has run */
+	TEST_ASSERT(seen.flushed <= (edge && test->zaps), "%s: traced flushed_cpus=%u", name,
+		    seen.flushed);
+	printf("ok %u - %s: %s, %u SPTEs zapped, %u CPUs flushed\n", steps, name,
+	       edge ? "an edge" : "no edge", zaps, seen.flushed);
+}
+
+#define step(in, is_edge, what, action)		\
+do {						\
+	struct test *__test = in;		\
+	const char *__name = what;		\
+						\
+	step_begin(__test, __name);		\
+	action;					\
+	step_end(__test, is_edge, __name);	\
+} while (0)
+
+int main(void)
+{
+	struct mock_iommufd a = mock_iommufd_open(), b = mock_iommufd_open();
+	uint32_t other = mock_ioas_alloc(&a);
+	struct test test = {};
+	uint32_t a1, a2, b1;
+
+	pin_self(0);
+	test.vm = wbinvd_vm_create(&test.v, 1);
+	test.device = coherency_device_create(test.vm);
+	test.zaps = host_cpu_is_intel;
+
+	step(&test, false, "an iommufd without attachments is added",
+	     coherency_add(test.device, a.fd));
+	step(&test, true, "the first device is attached", a1 = mock_attach(&a));
+	step(&test, false, "a second device is attached", a2 = mock_attach(&a));
+	step(&test, false, "a device is moved to another page table that does not enforce",
+	     TEST_ASSERT(!mock_replace(&a, a1, other), "replace: %s", strerror(errno)));
+	step(&test, false, "and back",
+	     TEST_ASSERT(!mock_replace(&a, a1, a.ioas), "replace: %s", strerror(errno)));
+	step(&test, false, "a device of a second iommufd is attached, unwatched",
+	     b1 = mock_attach(&b));
+	step(&test, false, "the second iommufd, non-coherent already, is added",
+	     coherency_add(test.device, b.fd));
+	step(&test, false, "a device of the first iommufd is detached", mock_detach(&a, a1));
+	step(&test, false, "the last device of the first iommufd is detached", mock_detach(&a, a2));
+	step(&test, true, "the second iommufd is deleted while attached",
+	     coherency_del(test.device, b.fd));
+	step(&test, false, "its device is detached", mock_detach(&b, b1));
+	step(&test, true, "the first iommufd has a device again", a1 = mock_attach(&a));
+	step(&test, true, "a device that is alone is detached", mock_detach(&a, a1));
+
+	/* Only KVM's device ends the watch here, with the attachment in place */
+	a1 = mock_attach(&a);
+	close(test.device);
+	TEST_ASSERT(!vm_stat(test.vm, "noncoherent_dma"), "permission outlives the KVM device");
+	test.device = coherency_device_create(test.vm);
+	test.edges += 2;
+	step(&test, true, "the iommufd is added to a new device of the VM",
+	     coherency_add(test.device, a.fd));
+	mock_detach(&a, a1);
+
+	close(test.device);
+	mock_iommufd_close(&a);
+	mock_iommufd_close(&b);
+	kvm_vm_free(test.vm);
+	return 0;
+}
