@@ -838,15 +838,17 @@ static void test_noiommu(void)
 	close(container);
 }
 
+/* A phase for each round: in most of them the machine does nothing else */
 static void costs_run(struct vfio_vm *v, int fd, unsigned int others)
 {
-	oracle_phase(others + 1, 0, "%u other files, %u times FILE_ADD and FILE_DEL", others,
-		     NR_COST_ROUNDS);
+	oracle_rounds(others + 1, NR_COST_ROUNDS, "0", "FILE_ADD and FILE_DEL, %u other files",
+		      others);
 	for (int i = 0; i < NR_COST_ROUNDS; i++) {
+		oracle_mark(others + 1);
 		vfio_vm_add(v, fd);
 		vfio_vm_del(v, fd);
+		oracle_end();
 	}
-	step_end();
 }
 
 /* Coherent files: upstream stops at the first that is not */

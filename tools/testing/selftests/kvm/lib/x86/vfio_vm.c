@@ -163,6 +163,7 @@ int run_tests(const struct step_test *tests, size_t nr)
 	/* A guest's WBINVD flushes each CPU that it ran on: on one, counts are exact */
 	pin_to_cpu(0);
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("1..%zu\n", nr);
 	oracle_end();
 
 	for (test_number = 1; test_number <= nr; test_number++) {
