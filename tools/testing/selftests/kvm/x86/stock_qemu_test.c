@@ -31,7 +31,7 @@
 #include "oracle.h"
 
 /* A bound on waits for what has to come, for debug kernels too */
-#define TIMEOUT_MS	120000
+#define TIMEOUT_MS	300000
 
 #define SERIAL		"/tmp/serial"
 #define QMP		"/tmp/qmp"
