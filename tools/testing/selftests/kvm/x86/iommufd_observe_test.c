@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "coherency_vm.h"
-#include "kselftest_harness.h"
 #include "kvm_util.h"
+#include "patient_harness.h"
 #include "test_util.h"
 #include "vfio_edu.h"
 
@@ -62,36 +62,41 @@ TEST_F(observe, fdinfo)
 {
 	int on = vfio_edu_is_noncoherent();
 	struct coherency_vm other;
-	char group[64];
+	char group[64], line[64];
+	long watches;
 
+	/* VFIO may have watches of its own */
+	watches = iommufd_watches(self->iommufd);
+	ASSERT_LE(0, watches);
 	snprintf(group, sizeof(group), "noncoherent-group:\t%d 1\n", vfio_edu_group(0));
+	snprintf(line, sizeof(line), "coherency-watches:\t%ld\n", watches);
 
 	EXPECT_TRUE(fdinfo_has(self->iommufd, "noncoherent-attachments:\t0\n"));
-	EXPECT_TRUE(fdinfo_has(self->iommufd, "coherency-watches:\t0\n"));
+	EXPECT_TRUE(fdinfo_has(self->iommufd, line));
 	EXPECT_TRUE(fdinfo_has(self->iommufd, "coherency-watches-begun:\t0\n"));
 	EXPECT_EQ(-1, iommufd_fdinfo(self->iommufd, "noncoherent-group"));
 
 	coherency_vm_add(&self->c, self->iommufd);
-	EXPECT_EQ(1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
-	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "coherency-watches-begun"));
+	EXPECT_EQ(watches + 1, iommufd_watches(self->iommufd));
+	EXPECT_EQ(0, iommufd_watches_begun(self->iommufd));
 
 	vfio_edu_attach(&self->edu, self->ioas);
 	EXPECT_EQ(on, iommufd_fdinfo(self->iommufd, "noncoherent-attachments"));
-	EXPECT_EQ(1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
-	EXPECT_EQ(on, iommufd_fdinfo(self->iommufd, "coherency-watches-begun"));
+	EXPECT_EQ(watches + 1, iommufd_watches(self->iommufd));
+	EXPECT_EQ(on ? watches + 1 : 0, iommufd_watches_begun(self->iommufd));
 	EXPECT_EQ(on, fdinfo_has(self->iommufd, group));
 
 	coherency_vm_create(&other);
 	coherency_vm_add(&other, self->iommufd);
-	EXPECT_EQ(2, iommufd_fdinfo(self->iommufd, "coherency-watches"));
-	EXPECT_EQ(2 * on, iommufd_fdinfo(self->iommufd, "coherency-watches-begun"));
+	EXPECT_EQ(watches + 2, iommufd_watches(self->iommufd));
+	EXPECT_EQ(on ? watches + 2 : 0, iommufd_watches_begun(self->iommufd));
 	coherency_vm_destroy(&other);
-	EXPECT_EQ(1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+	EXPECT_EQ(watches + 1, iommufd_watches(self->iommufd));
 
 	vfio_edu_detach(&self->edu);
 	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "noncoherent-attachments"));
-	EXPECT_EQ(1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
-	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "coherency-watches-begun"));
+	EXPECT_EQ(watches + 1, iommufd_watches(self->iommufd));
+	EXPECT_EQ(0, iommufd_watches_begun(self->iommufd));
 	EXPECT_EQ(-1, iommufd_fdinfo(self->iommufd, "noncoherent-group"));
 }
 

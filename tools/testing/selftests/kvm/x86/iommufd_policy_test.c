@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "coherency_vm.h"
-#include "kselftest_harness.h"
 #include "kvm_util.h"
+#include "patient_harness.h"
 #include "test_util.h"
 #include "vfio_edu.h"
 
@@ -22,6 +22,7 @@ FIXTURE(policy)
 	int iommufd;
 	u32 ioas;
 	void *mem;
+	long watches;		/* before a VM has any */
 	bool noncoherent;
 };
 
@@ -34,6 +35,7 @@ FIXTURE_SETUP(policy)
 	self->mem = iommufd_ioas_map(self->iommufd, self->ioas);
 	vfio_edu_open(&self->edu, 0);
 	vfio_edu_bind(&self->edu, self->iommufd);
+	self->watches = iommufd_watches(self->iommufd);
 }
 
 FIXTURE_TEARDOWN(policy)
@@ -52,13 +54,13 @@ FIXTURE_TEARDOWN(policy)
 	} while (0)
 
 static void expect_nothing_attached(struct __test_metadata *_metadata,
-				    FIXTURE_DATA(policy) * self, int watches)
+				    FIXTURE_DATA(policy) * self, int nr_vms)
 {
 	if (!self->noncoherent)
 		return;
 	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "noncoherent-attachments"));
-	EXPECT_EQ(watches, iommufd_fdinfo(self->iommufd, "coherency-watches"));
-	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "coherency-watches-begun"));
+	EXPECT_EQ(self->watches + nr_vms, iommufd_watches(self->iommufd));
+	EXPECT_EQ(0, iommufd_watches_begun(self->iommufd));
 	EXPECT_FALSE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
 }
 
@@ -139,7 +141,7 @@ TEST_F(policy, forbid_refuses_add)
 	vfio_edu_attach(&self->edu, self->ioas);
 	EXPECT_REFUSED(EPERM, __coherency_vm_add(c, self->iommufd));
 	coherency_vm_expect(c, false, 0, "FORBID: add of an attached iommufd refused");
-	EXPECT_EQ(self->noncoherent ? 0 : 1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+	EXPECT_EQ(self->watches + !self->noncoherent, iommufd_watches(self->iommufd));
 	EXPECT_REFUSED(ENOENT, __coherency_vm_del(c, self->iommufd));
 	EXPECT_TRUE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
 

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "coherency_vm.h"
-#include "kselftest_harness.h"
 #include "kvm_util.h"
+#include "patient_harness.h"
 #include "test_util.h"
 #include "vfio_edu.h"
 
@@ -132,7 +132,7 @@ TEST_F(uapi, one_device_per_vm)
 
 	EXPECT_EQ(0, set_attr(self->device, FD, FD_ADD, &self->iommufd));
 	close(self->device);
-	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+	EXPECT_EQ(0, iommufd_watches(self->iommufd));
 	self->device = kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD);
 	EXPECT_UNCHANGED();
 }
@@ -183,7 +183,7 @@ TEST_F(uapi, added_twice_never_added)
 	EXPECT_EQ(0, set_attr(self->device, FD, FD_ADD, &self->iommufd));
 	EXPECT_ERRNO(EEXIST, set_attr(self->device, FD, FD_ADD, &self->iommufd));
 	EXPECT_ERRNO(EEXIST, set_attr(self->device, FD, FD_ADD, &again));
-	EXPECT_EQ(1, iommufd_fdinfo(self->iommufd, "coherency-watches"));
+	EXPECT_EQ(1, iommufd_watches(self->iommufd));
 	EXPECT_ERRNO(ENOENT, set_attr(self->device, FD, FD_DEL, &other));
 	EXPECT_EQ(1, coherency_device_status(self->device).nr_iommufds);
 
@@ -355,6 +355,38 @@ TEST_F(uapi, unknown_attributes)
 	EXPECT_ERRNO(ENXIO, get_attr(self->device, FD, FD_DEL, &arg));
 	EXPECT_ERRNO(ENXIO, get_attr(self->device, COHERENCY, EVENTFD, &arg));
 	EXPECT_ERRNO(ENXIO, set_attr(self->device, COHERENCY, STATUS, &arg));
+	EXPECT_UNCHANGED();
+}
+
+/* Flags are for the future, so none is taken for nothing today */
+TEST_F(uapi, flags_of_an_attribute)
+{
+	static const unsigned long ioctls[] = {
+		KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_HAS_DEVICE_ATTR,
+	};
+	union {
+		int fd;
+		struct kvm_coherency_status status;
+	} arg;
+	int i, j, bit;
+
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
+		struct kvm_device_attr attr = {
+			.group = known[i].group,
+			.attr = known[i].attr,
+			.addr = (u64)&arg,
+		};
+
+		if (known[i].attr == STATUS && known[i].group == COHERENCY)
+			arg.status.size = sizeof(arg.status);
+		else
+			arg.fd = known[i].group == FD ? self->iommufd : -1;
+		for (bit = 0; bit < 32; bit++) {
+			attr.flags = 1U << bit;
+			for (j = 0; j < ARRAY_SIZE(ioctls); j++)
+				EXPECT_ERRNO(EINVAL, ioctl(self->device, ioctls[j], &attr));
+		}
+	}
 	EXPECT_UNCHANGED();
 }
 

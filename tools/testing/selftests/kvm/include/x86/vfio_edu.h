@@ -90,6 +90,13 @@ int __iommufd_destroy(int iommufd, u32 id);
 /* The number behind "@key:" in the fdinfo of a file, -1 without such a line */
 long iommufd_fdinfo(int iommufd, const char *key);
 
+/*
+ * Watches on the iommufd, and those of them that have begun. VFIO has some of
+ * its own on bound devices, so that only differences tell about VMs.
+ */
+long iommufd_watches(int iommufd);
+long iommufd_watches_begun(int iommufd);
+
 /* Over a Unix socket */
 void fd_send(int sock, int fd);
 int fd_receive(int sock);

@@ -38,7 +38,7 @@
 
 /* Half of edu's buffer: QEMU 7.2 aborts on a transfer of all of it */
 #define EDU_TRANSFER		2048
-#define EDU_TIMEOUT_SECONDS	60
+#define EDU_TIMEOUT_SECONDS	600
 
 bool vfio_edu_is_noncoherent(void)
 {
@@ -372,6 +372,16 @@ long iommufd_fdinfo(int iommufd, const char *key)
 			val = strtol(line + len + 1, NULL, 10);
 	fclose(f);
 	return val;
+}
+
+long iommufd_watches(int iommufd)
+{
+	return iommufd_fdinfo(iommufd, "coherency-watches");
+}
+
+long iommufd_watches_begun(int iommufd)
+{
+	return iommufd_fdinfo(iommufd, "coherency-watches-begun");
 }
 
 void fd_send(int sock, int fd)
