@@ -10,13 +10,13 @@ set -eu
 . "${0%/*}/../boot-unit.sh"
 
 unit=uapi
-tests='iommufd_uapi_test iommufd_policy_test iommufd_module_test'
-both='run=/tests/iommufd_uapi_test,-T,feature_absent run=/tests/iommufd_policy_test'
+tests='iommufd_uapi_test iommufd_policy_test iommufd_fault_test iommufd_module_test'
+both='run=/tests/iommufd_uapi_test,-T,feature_absent run=/tests/iommufd_policy_test run=/tests/iommufd_fault_test'
 
-boot_unit release off 27 "$both run=/tests/iommufd_module_test"
-boot_unit release on 27 "$both"
-boot_unit debug off 27 "$both"
-boot_unit debug on 27 "$both"
+boot_unit release off 36 "$both run=/tests/iommufd_module_test"
+boot_unit release on 36 "$both"
+boot_unit debug off 36 "$both"
+boot_unit debug on 36 "$both"
 boot_unit base off 0 'run=/tests/iommufd_uapi_test,-t,feature_absent'
 
 exit "$failed"
