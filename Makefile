@@ -31,7 +31,8 @@ help:
 # help:   JOBS=n            compilers at a time instead of one for each CPU
 # help:
 # help: The cache is ~/.cache/kvm-iommufd; KVM_IOMMUFD_CACHE=dir in the environment moves it.
-# help: Logs are in build/log/. Patches are edited with quilt in build/$BASE/src.
+# help: Logs are in build/log/. Patches are edited with quilt in build/$BASE/src:
+# help: quilt edit FILE; quilt refresh -p ab -U 1 --no-timestamps --no-index
 
 demo:
 	@scripts/demo.sh

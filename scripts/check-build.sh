@@ -12,7 +12,8 @@ set -eu
 FLAVOR=release
 need_packages sparse
 "$TOP/scripts/kernel.sh" compose
-lock_tree "$FLAVOR"
+exec 8> "$TOP/build/$BASE/lock-src"
+lock 8 -s "a change of the composed tree"
 
 objects=$(source_tree "$FLAVOR")/obj-check
 logs=$LOGS/check

@@ -11,7 +11,8 @@ set -eu
 
 FLAVOR=release
 "$TOP/scripts/kernel.sh" compose
-lock_tree "$FLAVOR"
+exec 8> "$TOP/build/$BASE/lock-src"
+lock 8 -s "a change of the composed tree"
 
 objects=$(source_tree "$FLAVOR")/obj-link
 logs=$LOGS/check

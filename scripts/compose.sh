@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Composes the tree that $FLAVOR of $BASE is built in: the kernel's source and,
+# compose.sh [check]: composes the tree that $FLAVOR of $BASE is built in: the kernel's source and,
 # but for FLAVOR=base, the queue patches/$BASE and links to the files here that
 # mirror the kernel's tree. A file whose content stays keeps its time stamp, so
-# that a build after a changed patch makes only what depends on it.
+# that a build after a changed patch makes only what depends on it. With the word,
+# only says by its exit status whether that was done and nothing changed since.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -28,7 +29,7 @@ patches() {
 
 patched_files() {
 	patches | while read -r patch; do
-		sed -n 's/^\(---\|+++\) [ab]\/\([^[:blank:]]*\).*/\2/p' "$queue/$patch"
+		sed -n 's/^\(---\|+++\) [^/[:blank:]]\+\/\([^[:blank:]]*\).*/\2/p' "$queue/$patch"
 	done | sort -u
 }
 
@@ -49,7 +50,7 @@ kernel_source() {
 
 # Hard links for the cache's tree, which nobody edits
 copy_source() {
-	if [ "$(cat "$state/origin" 2> /dev/null)" != "$origin" ]; then
+	if ! copied; then
 		rm -rf "$state" "$tree" "$tree.partial"
 		mkdir -p "$state"
 		if [ -z "${KERNEL_SRC-}" ]; then
@@ -121,21 +122,29 @@ edited_files() {
 	done | paste -sd ' '
 }
 
+copied() {
+	[ -d "$tree" ] && [ "$(cat "$state/origin" 2> /dev/null)" = "$origin" ]
+}
+
+queue_applied() {
+	queue_state 2> /dev/null | cmp -s - "$state/queue" || return 1
+	[ -z "$(patches)" ] || patches | cmp -s - "$tree/.pc/applied-patches"
+}
+
+composed() {
+	[ -z "${KERNEL_SRC-}" ] && copied || return 1
+	[ "$FLAVOR" = base ] || { own_files | cmp -s - "$state/links" && queue_applied; }
+}
+
 apply_queue() {
+	! queue_applied || return 0
 	rm -rf "$state/new"
 	mkdir -p "$state/new"
 	queue_state > "$state/queue.new" 2> "$log" ||
 		failed "$log" "patches/$BASE changes a file that this Linux $BASE does not have"
-	patches > "$state/series.new"
-	edited=$(edited_files)
-	if cmp -s "$state/queue.new" "$state/queue" &&
-		{ cmp -s "$state/series.new" "$tree/.pc/applied-patches" || [ ! -s "$state/series.new" ]; }; then
-		[ -z "$edited" ] || echo "note: built with edits that are in no patch yet: $edited" >&2
-		return
-	fi
 
 	patched_files | (cd "$origin" && xargs -r cp -p --parents -t "$state/new")
-	if [ -s "$state/series.new" ]; then
+	if [ -n "$(patches)" ]; then
 		(cd "$state/new" && QUILT_PATCHES=$queue quilt --quiltrc - push -a --fuzz=0) > "$log" 2>&1 ||
 			failed "$log" "$(sed -n 's/^Patch \(.*\) does not apply.*/\1/p' "$log") does not apply to" \
 				"Linux $BASE: mend it in $queue and run it again"
@@ -161,6 +170,12 @@ apply_queue() {
 
 mkdir -p "$LOGS" "$state"
 origin=$(kernel_source)
+if composed; then
+	edited=$(edited_files)
+	[ -z "$edited" ] || echo "note: $tree has edits that are in no patch yet: $edited" >&2
+	exit 0
+fi
+[ "${1-}" != check ] || exit 1
 copy_source
 [ "$FLAVOR" != base ] || exit 0
 link_own_files

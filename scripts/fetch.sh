@@ -24,10 +24,7 @@ work=$CACHE/download-$BASE
 [ ! -d "$tree" ] || exit 0
 mkdir -p "$CACHE" || die "$CACHE cannot be made: name another directory in KVM_IOMMUFD_CACHE"
 exec 9> "$CACHE/lock"
-if ! flock -n 9; then
-	echo "waiting for another fetch to end" >&2
-	flock 9
-fi
+lock 9 -x "another fetch"
 [ ! -d "$tree" ] || exit 0
 
 download_text() {

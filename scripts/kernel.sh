@@ -22,7 +22,10 @@ objects=$(object_tree "$FLAVOR")
 image=$objects/arch/x86/boot/bzImage
 
 mkdir -p "$TOP/build/$BASE" "$LOGS" || die "$TOP/build cannot be written: change its owner, or free some space"
-lock_tree "$FLAVOR"
+[ "$word" = compose ] || {
+	exec 7> "$TOP/build/$BASE/lock-$FLAVOR"
+	lock 7 -x "another build of $BASE $FLAVOR"
+}
 
 # The content of what is compiled; of what is only linked into the tree, the names
 inputs() {
@@ -56,7 +59,15 @@ need_packages bc binutils bison ccache debian-archive-keyring flex gcc kmod libc
 	perl quilt rsync xz-utils
 
 [ -n "${KERNEL_SRC-}" ] || "$TOP/scripts/fetch.sh"
-"$TOP/scripts/compose.sh"
+# Flavors are built side by side, but not in a tree that changes under them
+exec 8> "$TOP/build/$BASE/lock-$(basename "$tree")"
+lock 8 -s "a change of $tree"
+if ! "$TOP/scripts/compose.sh" check; then
+	flock -u 8
+	lock 8 -x "every build in $tree"
+	"$TOP/scripts/compose.sh"
+	lock 8 -s "a change of $tree"
+fi
 [ "$word" != compose ] || exit 0
 
 mkdir -p "$objects"

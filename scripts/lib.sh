@@ -31,13 +31,13 @@ object_tree() {
 	echo "$(source_tree "$1")/obj-$1"
 }
 
-# lock_tree FLAVOR: one at a time composes and builds in a tree, until it exits
-lock_tree() {
-	exec 8> "$(source_tree "$1").lock"
-	if ! flock -n 8; then
-		echo "waiting for another build in $(source_tree "$1") to end" >&2
-		flock 8
-	fi
+# lock DESCRIPTOR -s|-x WHAT: waits for WHAT to end and locks the file open at
+# DESCRIPTOR, shared or exclusively, until this script exits
+lock() {
+	flock -n "$2" "$1" || {
+		echo "waiting for $3 to end" >&2
+		flock "$2" "$1"
+	}
 }
 
 # progress TEXT: one line rewritten on a terminal, else a line every 10 seconds
@@ -69,7 +69,7 @@ logged() {
 	trap 'kill -TERM -- -$logged_pid 2> /dev/null; wait; progress_end; exit 130' HUP INT TERM
 	while sleep 1 && kill -0 "$logged_pid" 2> /dev/null; do
 		progress "$("$logged_text")"
-	done 8>&- 9>&- &
+	done 7>&- 8>&- 9>&- &
 	logged_poller=$!
 	logged_status=0
 	wait "$logged_pid" || logged_status=$?
