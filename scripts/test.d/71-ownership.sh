@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Who owns a device, shown on real devices behind the emulated VT-d and AMD-Vi.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "${0%/*}/../lib.sh"
+# shellcheck source=scripts/boot-unit.sh
+. "${0%/*}/../boot-unit.sh"
+
+tests=vfio_ownership_test
+words=run=/tests/$tests
+
+# vtd FLAVOR SNOOP
+vtd() {
+	unit=ownership machine=''
+	boot_unit "$1" "$2" 34 "$words" -t 1500 -b \
+		-- -device virtio-rng-pci,bus=br,addr=3.0 -trace vtd_dmar_fault
+	out=$TOP/build/$BASE/test/$unit/$1-$2
+	tr -d '\r' < "$out/console.log" |
+		awk -v want=22 -v label="$1, VT-d, snoop control $2: " \
+			-f "$TOP/scripts/dma-tap.awk" "$out/qemu.log" - || failed=1
+}
+
+# amd FLAVOR
+amd() {
+	unit=ownership-amd machine=AMD-Vi
+	boot_unit "$1" on 34 "bridged=no $words" -t 1500 -a -b \
+		-- -device virtio-rng-pci,bus=br,addr=3.0
+	echo "ok 1 - $1, AMD-Vi: the IOMMU reports the DMA that it blocks # SKIP QEMU's amd-iommu does not"
+	echo "1..1"
+}
+
+vtd release off
+vtd release on
+amd release
+vtd debug off
+amd debug
+exit "$failed"

@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# An unmodified QEMU inside the machine, with the device assigned by iommufd and
+# by type1, cold- and hot-plugged: how often does its guest's WBINVD flush the
+# host's caches? The unpatched kernel is shown beside it, in build/$BASE/test too.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "${0%/*}/../lib.sh"
+
+scripts=$TOP/scripts
+selftests=$TOP/tools/testing/selftests/kvm
+out=$TOP/build/$BASE/test/stock-qemu
+table=$TOP/build/$BASE/test/stock-qemu.txt
+phases=13
+
+mkdir -p "$out"
+status=0
+root=$("$scripts/qemu-stock.sh" 2> "$out/qemu.log") || status=$?
+cat "$out/qemu.log" >&2
+if [ "$status" = 4 ]; then
+	echo "ok 1 - an unmodified QEMU as the VMM # SKIP $(tail -n 1 "$out/qemu.log")"
+	echo "1..1"
+	exit 0
+fi
+[ "$status" = 0 ] || exit "$status"
+
+need_packages binutils gcc libc6-dev
+as --32 -o "$out/bios.o" "$TOP/tools/testing/qemu/wbinvd_bios.s"
+ld -m elf_i386 -Ttext 0 -o "$out/bios.elf" "$out/bios.o"
+objcopy -O binary "$out/bios.elf" "$out/bios.bin"
+cc -std=gnu11 -O2 -Wall -Wextra -static -I"$selftests/include" \
+	-o "$out/stock_qemu_test" "$selftests/x86/stock_qemu_test.c"
+
+# boot FLAVOR SNOOP FLUSHES
+boot() {
+	"$scripts/initramfs.sh" -m "$(object_tree "$1")/mod" "$out/$1.gz" \
+		"$out/stock_qemu_test" "$out/bios.bin" "$scripts/stock-qemu-guest.sh"
+	"$scripts/boot-qemu.sh" -k "$(object_tree "$1")/arch/x86/boot/bzImage" -i "$out/$1.gz" \
+		-o "$out/$1-$2" -s "$2" -t 1500 -x "run=/tests/stock-qemu-guest.sh,$3" -- \
+		-virtfs "local,path=$root,mount_tag=stock,security_model=none,readonly=on,multidevs=remap"
+}
+
+points=0 failed=0
+
+# asked FLAVOR SNOOP: a flush that is missing means nothing unless it was asked for
+asked() {
+	points=$((points + 1))
+	awk -v phases=$phases '$1 == "phase" && $2 < 65534 { n += $6 == 100 }
+		END { exit n != phases }' "$out/$1-$2/oracle.log" || { printf 'not '; failed=1; }
+	echo "ok $points - $1, snoop control $2: the guest executed 100 WBINVDs in each phase"
+}
+
+# ours FLAVOR SNOOP FLUSHES
+ours() {
+	boot "$1" "$2" "$3" || failed=1
+	"$scripts/oracle-tap.sh" -p $phases -l "$1, snoop control $2" "$out/$1-$2" || failed=1
+	asked "$1" "$2"
+}
+
+for flavor in release debug base; do
+	make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=$flavor >&2
+done
+ours release off 100
+ours release on 0
+ours debug off 100
+
+for snoop in off on; do
+	points=$((points + 1))
+	boot base $snoop - || { printf 'not '; failed=1; }
+	echo "ok $points - unpatched, snoop control $snoop: it runs, for comparison"
+done
+echo "1..$points"
+
+# Host flushes per phase, of the runs given, side by side
+compare() {
+	for run; do
+		"$scripts/oracle-tap.sh" "$out/$run" | sed -n 's/^[a-z ]*ok [0-9]* - \(.*\): \([0-9]*\) host flushes.*/\1|\2/p' > "$out/$run/flushes" || :
+	done
+	awk -F '|' 'FNR == 1 { runs++ }
+		{ n[runs, $1] = $2 }
+		runs == 1 { names[++count] = $1 }
+		END {
+			printf "%-38s %14s %14s\n", "host flushes for 100 guest WBINVDs:", "snoop off", "snoop on"
+			printf "%-38s %14s %14s\n", "", "ours unpatched", "ours unpatched"
+			for (i = 1; i <= count; i++)
+				printf "%-38s %4d %9d %4d %9d\n", names[i], n[1, names[i]], n[2, names[i]], n[3, names[i]], n[4, names[i]]
+		}' "$out/release-off/flushes" "$out/base-off/flushes" "$out/release-on/flushes" "$out/base-on/flushes"
+}
+
+compare release-off base-off release-on base-on > "$table"
+sed 's/^/# /' "$table"
+exit $failed
