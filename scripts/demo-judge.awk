@@ -83,7 +83,7 @@ function judge(n,	on, flushed) {
 END {
 	if (!finished || !steps) {
 		print "demo: error: " (complaint ? complaint : "the reference VMM did not finish") \
-			" (kernel: " kernel ")" > "/dev/stderr"
+			" (log: " ARGV[1] ")" > "/dev/stderr"
 		exit 1
 	}
 	before = "off"

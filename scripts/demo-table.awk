@@ -57,6 +57,14 @@ function rule(	s) {
 	print s
 }
 
+# Without the unpatched kernel there is nothing to the right of the bar
+function row(left, right) {
+	if (both())
+		left = left "  | " right
+	sub(/ +$/, "", left)
+	print left
+}
+
 function table(snoop,	n, ours, theirs) {
 	print ""
 	if (snoop == "on")
@@ -64,19 +72,20 @@ function table(snoop,	n, ours, theirs) {
 	else
 		print "VT-d that cannot enforce coherency: DMA may bypass the CPU caches"
 	print ""
-	printf "%-35s| %-36s", "", "this kernel, " release["ours"]
-	print both() ? "| unpatched, " release["unpatched"] : ""
-	printf "%-13s%-22s| %-9s %6s %9s %8s", "step", "the device can",
-		"KVM says", "asked", "executed", ""
-	print both() ? sprintf(" | %6s %9s", "asked", "executed") : ""
+	row(sprintf("%-35s| %-34s", "", "this kernel, " release["ours"]),
+	    both() ? "unpatched, " release["unpatched"] : "")
+	row(sprintf("%-13s%-22s| %-9s %6s %9s %7s", "step", "the device can", "KVM says",
+		    "asked", "executed", ""),
+	    sprintf("%6s %9s", "asked", "executed"))
 	rule()
 	for (n = 1; n <= steps; n++) {
 		ours = "ours," snoop "," n
 		theirs = "unpatched," snoop "," n
-		printf "%-13s%-22s| %-9s %6d %9d   %s", fact[ours ",name"], can(ours),
-			fact[ours ",permission"], fact[ours ",guest"], fact[ours ",host"], verdict(ours)
-		print both() ? sprintf("  | %6d %9d   %s", fact[theirs ",guest"],
-				       fact[theirs ",host"], verdict(theirs)) : ""
+		row(sprintf("%-13s%-22s| %-9s %6d %9d   %s", fact[ours ",name"], can(ours),
+			    fact[ours ",permission"], fact[ours ",guest"], fact[ours ",host"],
+			    verdict(ours)),
+		    both() ? sprintf("%6d %9d   %s", fact[theirs ",guest"],
+				     fact[theirs ",host"], verdict(theirs)) : "")
 	}
 }
 

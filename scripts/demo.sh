@@ -20,7 +20,8 @@ device=0000:00:05.0
 
 kernels=ours
 [ "${COMPARE:-1}" = 0 ] || kernels="ours unpatched"
-command -v gnuplot > /dev/null || need_packages gnuplot-nox
+# All of them before the first long step
+need_packages busybox-static cpio gcc gnuplot-nox libc6-dev qemu-system-x86
 
 flavor_of() {
 	case $1 in
@@ -33,6 +34,8 @@ for kernel in $kernels; do
 	make --no-print-directory -C "$TOP" kernel BASE="$BASE" FLAVOR="$(flavor_of "$kernel")"
 done
 
+exec 6> "$TOP/build/lock-demo"
+lock 6 -x "another demo"
 rm -rf "$out"
 mkdir -p "$out"
 
