@@ -29,15 +29,15 @@ left=$(scripts/configure.sh "$objects" "$TOP/configs/base.config" "$TOP/configs/
 	"$logs/check.config" 2> "$logs/configure.log") || failed "$logs/configure.log" "cannot configure the check"
 [ -z "$left" ] || echo "# without $left"
 
-prepare_text() { echo "check: preparing $objects"; }
-logged "$logs/prepare.log" prepare_text scripts/kbuild.sh "$objects" prepare ||
+compile_text() { echo "check: compiling in $objects"; }
+logged "$logs/prepare.log" compile_text scripts/kbuild.sh "$objects" prepare ||
 	failed "$logs/prepare.log" "cannot prepare the check"
 
 while read -r object; do
 	log=$logs/build-$(echo "$object" | tr / -).log
 	# What was compiled before would stay silent
 	rm -f "$objects/$object"
-	logged "$log.all" prepare_text scripts/kbuild.sh "$objects" W=1 C=2 "$object" < /dev/null || :
+	logged "$log.all" compile_text scripts/kbuild.sh "$objects" W=1 C=2 "$object" < /dev/null || :
 	{
 		grep -F -f "$logs/own" "$log.all" | grep -v 'note: in included file'
 		grep -q "CHECK .*$(basename "$object" .o)\.c" "$log.all" || echo "sparse did not run"

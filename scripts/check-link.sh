@@ -39,25 +39,24 @@ for words in y:y:y y:y:m y:y:n y:m:m y:m:n y:n:n n:y:n m:n:n m:m:n m:m:m m:y:m m
 	log=$logs/link-$kvm$iommufd$bridge.log
 	{
 		kconfig KVM "$kvm"
+		kconfig KVM_INTEL "$kvm"
+		kconfig KVM_AMD "$kvm"
 		kconfig IOMMUFD "$iommufd"
-		if [ "$kvm" = n ]; then kvm_arch=n; else kvm_arch=$kvm; fi
-		kconfig KVM_INTEL "$kvm_arch"
-		kconfig KVM_AMD "$kvm_arch"
-		if [ "$iommufd" = n ]; then
-			kconfig IOMMUFD_TEST n
-			kconfig VFIO_DEVICE_CDEV n
-			kconfig IOMMUFD_COHERENCY_KUNIT_TEST n
-		fi
-		if [ "$iommufd" = m ]; then
+		kconfig KVM_IOMMUFD "$bridge"
+		case $iommufd in
+		m)
 			kconfig VFIO m
 			kconfig VFIO_PCI m
-		fi
-		if [ "$bridge" != n ] || [ "$kvm$iommufd" != nn ]; then
-			kconfig KVM_IOMMUFD "$bridge"
-		fi
+			;;
+		n)
+			kconfig IOMMUFD_TEST n
+			kconfig IOMMUFD_COHERENCY_KUNIT_TEST n
+			kconfig VFIO_DEVICE_CDEV n
+			;;
+		esac
 	} > "$logs/link.config"
-	left=$(scripts/configure.sh "$objects" "$TOP/configs/base.config" "$TOP/configs/kvm-iommufd.config" \
-		"$logs/link.config" 2> "$log") || failed "$log" "$name cannot be configured"
+	left=$(scripts/configure.sh "$objects" "$TOP/configs/link.config" "$logs/link.config" 2> "$log") ||
+		failed "$log" "$name cannot be configured"
 	status=0
 	logged "$log" link_text scripts/kbuild.sh "$objects" vmlinux modules || status=$?
 	{

@@ -66,7 +66,7 @@ logged() {
 	mkdir -p "$(dirname "$logged_log")"
 	setsid "$@" > "$logged_log" 2>&1 &
 	logged_pid=$!
-	trap 'kill -TERM -- -$logged_pid 2> /dev/null; wait; progress_end; exit 130' HUP INT TERM
+	trap 'kill -s TERM -- "-$logged_pid" 2> /dev/null; wait; progress_end; exit 130' HUP INT TERM
 	while sleep 1 && kill -0 "$logged_pid" 2> /dev/null; do
 		progress "$("$logged_text")"
 	done 7>&- 8>&- 9>&- &
