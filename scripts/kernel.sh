@@ -23,7 +23,7 @@ image=$objects/arch/x86/boot/bzImage
 
 mkdir -p "$TOP/build/$BASE" "$LOGS" || die "$TOP/build cannot be written: change its owner, or free some space"
 [ "$word" = compose ] || {
-	exec 7> "$TOP/build/$BASE/lock-$FLAVOR"
+	exec 7> "$TOP/build/$BASE/lock-objects-$FLAVOR"
 	lock 7 -x "another build of $BASE $FLAVOR"
 }
 
