@@ -13,6 +13,8 @@
  *   POLICY		the VMM changes the policy at any time
  *   WATCH		the VMM adds and deletes source 1 at any time (FD_ADD, FD_DEL)
  *   SECOND		two devices attach to source 0, concurrently
+ *   PROGRESS		POLICY, and user space comes to an end: does it, under weak
+ *			fairness, while the guest executes WBINVD for ever?
  *
  * What is one step here: a critical section up to and including its one access
  * that is visible without its lock. Taking a lock commutes to the right, giving
@@ -43,6 +45,7 @@
 #define CPUS_OF_VM	7	/* no flush of a CPU on which no vCPU ran */
 #define POLICY_HOLDS	8	/* NO_WBINVD, FORBID: from the ioctl's return on */
 #define NO_DEADLOCK	9	/* spin's invalid end states */
+#define NO_DELAY	10	/* the guest cannot keep an edge from its end */
 
 #ifndef ONLY
 #define ONLY	0
@@ -157,6 +160,7 @@ byte busy[2];		/* calls that attach, or add, until undone or refused */
 byte must;		/* vCPUs whose WBINVD has to be carried out */
 bool says_follow;	/* policies, from the return of the ioctl to the next */
 bool says_no_wbinvd;
+byte stopped;		/* threads of user space that came to their end */
 
 #define DMA	(((hw[0] > 0) | ((hw[1] > 0) << 1)) & told)
 
@@ -252,7 +256,12 @@ inline wait_for_wbinvd()
 {
 #ifndef MUTATE_NO_WAIT		/* MUTATE_NO_WAIT: NO_LEFTOVER
 				 * the off-edge does not wait */
+#ifdef MUTATE_WAIT_FOR_ALL	/* MUTATE_WAIT_FOR_ALL: NO_DELAY PROGRESS
+				 * for those who come later, too */
+	in_section == 0;
+#else
 	grace == 0;
+#endif
 #endif
 #ifdef MUTATE_SRCU_WAIT		/* MUTATE_SRCU_WAIT: NO_DEADLOCK
 				 * waits for kvm->srcu readers, too */
@@ -568,16 +577,28 @@ inline hw_attach(s)
 }
 
 /*
+ * Where progress is looked for, user space comes to an end: each of its threads
+ * makes one call and undoes it. What could keep one from its end is a guest.
+ */
+#ifdef PROGRESS
+#define MAY_CALL	&& !called -> called = true
+#define STOPPED		stopped++
+#else
+#define MAY_CALL
+#define STOPPED
+#endif
+
+/*
  * User space with a device: attaches and detaches for as long as it likes, or
  * dies between any two calls. (A close detaches; so it may just as well stop.)
  */
 proctype device(bit s)
 {
-	bool has, first, last, refused, at_edge;
+	bool called, has, first, last, refused, at_edge;
 	byte cpus;
 
 	do
-	:: !has ->
+	:: !has MAY_CALL ->
 #ifdef MUTATE_BEGIN_LATE	/* MUTATE_BEGIN_LATE: NO_GAP
 				 * the hook stands behind the hardware's attach */
 		hw_attach(s);
@@ -628,7 +649,8 @@ proctype device(bit s)
 		uncount_attachment(s)
 #endif
 	:: !has -> break
-	od
+	od;
+	STOPPED
 }
 
 /*
@@ -712,12 +734,12 @@ proctype watcher()
 /* User space sets KVM_CAP_NONCOHERENT_DMA */
 proctype vmm()
 {
-	bool owed;
+	bool owed, called;
 	byte cpus;
 
 	do
 	:: atomic {
-		!says_no_wbinvd ->
+		!says_no_wbinvd MAY_CALL ->
 		says_follow = false;
 		must = 0;
 		lock(vm_lock);
@@ -760,7 +782,7 @@ proctype vmm()
 		unlock(vm_lock)
 	   }
 	:: atomic {
-		policy != FORBID ->
+		policy != FORBID MAY_CALL ->
 		lock(vm_lock);
 		if
 #ifdef MUTATE_FORBID_BEGUN	/* MUTATE_FORBID_BEGUN: POLICY_HOLDS POLICY
@@ -780,7 +802,8 @@ proctype vmm()
 		unlock(vm_lock)
 	   }
 	:: says_follow -> break
-	od
+	od;
+	STOPPED
 }
 
 /* ---- the guest ---- */
@@ -943,7 +966,7 @@ inline wbinvd()
 		:: else
 		fi
 	};
-#ifdef POLICY
+#if defined(POLICY) || defined(PROGRESS)
 	if
 	:: policy != NO_WBINVD -> flush_and_reset()
 	:: atomic {
@@ -988,11 +1011,16 @@ proctype vcpu(bit v)
 	bool ran_once;
 #endif
 
+#ifdef PROGRESS			/* nobody waits for lines, or for CPUs */
+	atomic { vcpu_load(v) };
+#else
 	if
 	:: atomic { vcpu_load(0) }
 	:: atomic { vcpu_load(1) }
 	fi;
+#endif
 	do
+#ifndef PROGRESS
 	:: atomic { vcpu_load(1 - cpu) }
 #ifdef IGNORES_PAT
 	:: page_fault()
@@ -1000,6 +1028,7 @@ proctype vcpu(bit v)
 	:: atomic { spte == HONOUR -> guest_write(false) }
 #else
 	:: atomic { guest_write(false) }
+#endif
 #endif
 	:: wbinvd()
 	:: wbinvd_ignored()
@@ -1031,6 +1060,10 @@ end:	do
 	od
 }
 
+#ifdef PROGRESS
+ltl no_delay { <> (stopped == 3) }	/* NO_DELAY: both devices' threads, the VMM's */
+#endif
+
 init
 {
 	c_code { atexit(report_coverage); };
@@ -1052,7 +1085,7 @@ init
 #ifdef SECOND
 		run device(0);
 #endif
-#ifdef POLICY
+#if defined(POLICY) || defined(PROGRESS)
 		run vmm();
 #endif
 	}
