@@ -367,6 +367,7 @@ static void test(const struct way *way, unsigned int id)
 	close(device);
 	mock_iommufd_close(&mock);
 	kvm_vm_free(vm);
+	printf("ok %u - %s: statistics\n", id, way->name);
 }
 
 static void exit_line(const char *text, void *data)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@
 #define WBINVD_GUEST_VCPUS	4
 #define WBINVD_GUEST_LINES	16
 
-/* In the guest's memory. The host writes wanted, flood and stop. */
+/* In the guest's memory. The host writes wanted, flood, yields and stop. */
 struct wbinvd_guest {
 	uint64_t lines[WBINVD_GUEST_LINES][8];
 	uint64_t rounds;	/* times that all lines were written */
@@ -35,6 +36,7 @@ struct wbinvd_guest {
 	uint64_t done;		/* WBINVDs, of those wanted */
 	uint64_t flood;		/* WBINVDs without end ... */
 	uint64_t flooded;	/* ... and how many there were */
+	uint64_t yields;	/* exits after each round */
 	uint64_t stop;
 };
 
@@ -50,7 +52,7 @@ struct wbinvd_vcpu {
 static void wbinvd_guest_code(uint64_t index)
 {
 	struct wbinvd_guest *guest = &wbinvd_guest[index];
-	unsigned int i;
+	unsigned int i, eax;
 
 	for (;;) {
 		if (READ_ONCE(guest->stop))
@@ -67,6 +69,8 @@ static void wbinvd_guest_code(uint64_t index)
 			asm volatile("wbinvd" ::: "memory");
 			WRITE_ONCE(guest->flooded, guest->flooded + 1);
 		}
+		if (READ_ONCE(guest->yields))
+			asm volatile("cpuid" : "=a"(eax) : "0"(0) : "ebx", "ecx", "edx", "memory");
 	}
 }
 
@@ -118,6 +122,8 @@ static inline struct kvm_vm *wbinvd_vm_create(struct wbinvd_vcpu *vcpus, unsigne
 		vcpu_args_set(created[i], 1, (uint64_t)i);
 		vcpus[i].vcpu = created[i];
 		vcpus[i].guest = &guest[i];
+		/* Bochs does not end a guest's turn by the timer of its one CPU */
+		vcpus[i].guest->yields = get_nprocs() == 1;
 	}
 	return vm;
 }
