@@ -17,6 +17,9 @@
  *
  * --upstream takes the same steps with KVM's VFIO device instead, the way VMMs
  * tell KVM about assigned devices without KVM_DEV_TYPE_IOMMUFD.
+ *
+ * cc -isystem $OBJECTS/usr/include -I tools/testing/selftests/kvm/include \
+ *	samples/kvm/coherency_vmm.c
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -137,9 +140,12 @@ static int kvm_add_iommufd(int vm, int iommufd)
 				       .attr = KVM_DEV_IOMMUFD_FD_ADD,
 				       .addr = (uintptr_t)&iommufd };
 
-	if (ioctl(vm, KVM_CREATE_DEVICE, &dev) ||
-	    ioctl(dev.fd, KVM_SET_DEVICE_ATTR, &add))
+	if (ioctl(vm, KVM_CREATE_DEVICE, &dev))
 		return -1;
+	if (ioctl(dev.fd, KVM_SET_DEVICE_ATTR, &add)) {
+		close(dev.fd);
+		return -1;
+	}
 	return dev.fd;
 }
 
