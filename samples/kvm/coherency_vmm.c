@@ -18,8 +18,8 @@
  * --upstream takes the same steps with KVM's VFIO device instead, the way VMMs
  * tell KVM about assigned devices without KVM_DEV_TYPE_IOMMUFD.
  *
- * cc -isystem $OBJECTS/usr/include -I tools/testing/selftests/kvm/include \
- *	samples/kvm/coherency_vmm.c
+ * Needs the kernel's own uAPI headers (-isystem $OBJECTS/usr/include) and
+ * oracle.h (-I tools/testing/selftests/kvm/include).
  */
 #define _GNU_SOURCE
 #include <dirent.h>
