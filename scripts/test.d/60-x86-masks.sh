@@ -18,13 +18,13 @@ selftests=$("$scripts/build-selftests.sh")
 	"$selftests/noncoherent_dma_mask_test" "$selftests/noncoherent_dma_edge_test"
 
 "$scripts/boot-qemu.sh" -k "$(make -s -C "$TOP" kernel-path FLAVOR=base BASE="$BASE")" \
-	-i "$out/initramfs.gz" -o "$out/base" -c 4 -t 600 -s off \
+	-i "$out/initramfs.gz" -o "$out/base" -c 4 -t 1200 -s off \
 	-x "run=/tests/noncoherent_dma_mask_test,upstream"
 "$scripts/oracle-tap.sh" -p 3 "$out/base" || failed=1
 
 # Mock devices cannot be had beside a real IOMMU on 6.12
 "$scripts/boot-qemu.sh" -k "$(make -s -C "$TOP" kernel-path FLAVOR=release BASE="$BASE")" \
-	-i "$out/initramfs.gz" -o "$out/release" -c 4 -t 900 \
+	-i "$out/initramfs.gz" -o "$out/release" -c 4 -t 1500 \
 	-x "intel_iommu=off run=/tests/noncoherent_dma_mask_test run=/tests/noncoherent_dma_edge_test"
 "$scripts/oracle-tap.sh" -t "$out/release" || failed=1
 exit $failed

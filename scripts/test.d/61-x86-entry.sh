@@ -15,6 +15,6 @@ selftests=$("$scripts/build-selftests.sh")
 "$scripts/initramfs.sh" -m "$(object_tree release)/mod" "$out/initramfs.gz" \
 	"$selftests/noncoherent_dma_entry_test"
 "$scripts/boot-qemu.sh" -k "$(make -s -C "$TOP" kernel-path FLAVOR=release BASE="$BASE")" \
-	-i "$out/initramfs.gz" -o "$out" -t 600 \
+	-i "$out/initramfs.gz" -o "$out" -t 1200 \
 	-x "intel_iommu=off kvm.force_emulation_prefix=1 run=/tests/noncoherent_dma_entry_test"
 "$scripts/oracle-tap.sh" -t "$out"

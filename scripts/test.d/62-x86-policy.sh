@@ -15,6 +15,6 @@ selftests=$("$scripts/build-selftests.sh")
 "$scripts/initramfs.sh" -m "$(object_tree release)/mod" "$out/initramfs.gz" \
 	"$selftests/noncoherent_dma_policy_test"
 "$scripts/boot-qemu.sh" -k "$(make -s -C "$TOP" kernel-path FLAVOR=release BASE="$BASE")" \
-	-i "$out/initramfs.gz" -o "$out" -c 4 -t 900 \
+	-i "$out/initramfs.gz" -o "$out" -c 4 -t 1500 \
 	-x "intel_iommu=off run=/tests/noncoherent_dma_policy_test"
 "$scripts/oracle-tap.sh" -t "$out"

@@ -23,7 +23,7 @@ done
 # shellcheck disable=SC2086 # a list of words
 "$scripts/initramfs.sh" -m "$(object_tree release)/mod" "$out/initramfs.gz" $files
 "$scripts/boot-bochs.sh" -k "$(make -s -C "$TOP" kernel-path FLAVOR=release BASE="$BASE")" \
-	-i "$out/initramfs.gz" -o "$out" -x "$run" -t 900
+	-i "$out/initramfs.gz" -o "$out" -x "$run" -t 1800
 
 # What the programs announced for the oracle has nobody to check it here
 mkdir -p "$out/judged"
