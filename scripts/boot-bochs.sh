@@ -6,7 +6,7 @@
 #   -p MODEL    CPU model (default corei7_haswell_4770)
 #   -m MB       memory (default 1024)
 #   -x WORDS    more kernel command line: run=/tests/name,arg ...
-#   -t SECONDS  timeout (default 300)
+#   -t SECONDS  timeout (default 600)
 #   -W          tolerate splats (they are still printed)
 # One CPU, no oracle. OUTDIR gets console.log and bochs.log.
 set -eu
@@ -23,7 +23,7 @@ usage() {
 }
 
 kernel='' initramfs='' outdir=''
-model=corei7_haswell_4770 memory=1024 words='' timeout=300 splats=fail
+model=corei7_haswell_4770 memory=1024 words='' timeout=600 splats=fail
 
 while getopts k:i:o:p:m:x:t:W opt; do
 	case $opt in

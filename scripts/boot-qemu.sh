@@ -10,7 +10,7 @@
 #   -b          two more edu devices behind one PCIe-to-PCI bridge "br", in one group
 #   -m SIZE     memory (default 2G)
 #   -x WORDS    more kernel command line: run=/tests/name,arg ...
-#   -t SECONDS  timeout (default 120)
+#   -t SECONDS  timeout (default 600)
 #   -I          the oracle also counts kernel instructions
 #   -W          tolerate splats (they are still printed)
 # QEMU=program chooses another QEMU. OUTDIR gets console.log, oracle.log and qemu.log.
@@ -29,7 +29,7 @@ usage() {
 
 qemu=${QEMU:-qemu-system-x86_64}
 kernel='' initramfs='' outdir=''
-snoop=off amd='' cpus=2 edus=1 bridge='' memory=2G words='' timeout=120
+snoop=off amd='' cpus=2 edus=1 bridge='' memory=2G words='' timeout=600
 insns=off splats=fail
 
 while getopts k:i:o:s:ac:n:d:bm:x:t:IW opt; do
