@@ -31,8 +31,9 @@ kconfig() {
 	esac
 }
 
-# KVM, IOMMUFD, bridge; neighbours differ in as little as can be
-for words in y:y:y y:y:m y:y:n y:m:m y:m:n y:n:n n:y:n m:n:n m:m:n m:m:m m:y:m m:y:n; do
+# KVM, IOMMUFD, bridge. Most files depend on IOMMUFD (by linux/sched/user.h), so
+# that it changes least often. y:y:m is the release flavor.
+for words in y:m:m m:m:m m:y:m y:y:y y:y:n y:n:n; do
 	kvm=${words%%:*} bridge=${words##*:}
 	iommufd=${words#*:} iommufd=${iommufd%:*}
 	name="KVM=$kvm IOMMUFD=$iommufd KVM_IOMMUFD=$bridge"
