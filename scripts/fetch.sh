@@ -58,16 +58,21 @@ download() {
 	mv "$work/deb/usr/src/$package.tar.xz" "$tarball"
 }
 
+damaged() {
+	grep -q 'No space left on device' "$LOGS/unpack-$BASE.log" || rm -f "$tarball"
+	failed "$LOGS/unpack-$BASE.log" "$tarball was damaged and is removed: run it again"
+}
+
 unpack() {
 	need_packages xz-utils
 	need_space "$CACHE" 2000 "the source of Linux $BASE, unpacked,"
 	unpack_bytes=$(xz --robot --list "$tarball" 2> "$LOGS/unpack-$BASE.log" | awk '/^totals/ { print $5 }')
-	[ -n "$unpack_bytes" ] || failed "$LOGS/unpack-$BASE.log" "$tarball is damaged: remove it and run it again"
+	[ "${unpack_bytes:-0}" -gt 0 ] || damaged
 	rm -rf "$work" "$tree.partial"
 	mkdir "$tree.partial"
 	logged "$LOGS/unpack-$BASE.log" unpack_text tar --checkpoint=1000 --checkpoint-action=echo=%u \
 		-xJf "$tarball" --strip-components=1 -C "$tree.partial" ||
-		failed "$LOGS/unpack-$BASE.log" "$tarball cannot be unpacked: remove it and run it again"
+		damaged
 	mv "$tree.partial" "$tree"
 }
 
