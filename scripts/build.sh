@@ -29,10 +29,11 @@ count() {
 need_space "$objects" 1500 "$name"
 
 set -- "$TOP/configs/base.config"
+[ ! -e "$TOP/configs/base-$BASE.config" ] || set -- "$@" "$TOP/configs/base-$BASE.config"
 [ "$FLAVOR" = base ] || set -- "$@" "$TOP/configs/kvm-iommufd.config"
 [ "$FLAVOR" != debug ] || set -- "$@" "$TOP/configs/debug.config"
 left=$("$TOP/scripts/configure.sh" "$objects" "$@" 2> "$log") || failed "$log" "$name cannot be configured"
-[ -z "$left" ] || echo "note: $name is without $(echo "$left" | paste -sd ' ')" >&2
+[ -z "$left" ] || die "$name cannot have $(echo "$left" | paste -sd ' '): see what that depends on, in configs/"
 
 export CCACHE_STATSLOG="$objects/ccache.stats"
 : > "$CCACHE_STATSLOG"

@@ -32,7 +32,8 @@ inputs() {
 	echo "${KERNEL_SRC-}"
 	gcc -dumpfullversion 2> /dev/null
 	cd "$TOP"
-	set -- configs/base.config scripts/compose.sh scripts/configure.sh scripts/kbuild.sh scripts/build.sh
+	set -- configs/base.config configs/base-"$BASE".config \
+		scripts/compose.sh scripts/configure.sh scripts/kbuild.sh scripts/build.sh
 	if [ "$FLAVOR" != base ]; then
 		set -- "$@" configs patches/"$BASE" arch drivers include virt
 		find Documentation samples tools -type f 2> /dev/null | sort
