@@ -27,7 +27,7 @@ boot_unit() {
 
 	boot_result=ok
 	"$TOP/scripts/boot-qemu.sh" -k "$(object_tree "$boot_flavor")/arch/x86/boot/bzImage" \
-		-i "$boot_out.gz" -o "$boot_out" -s "$boot_snoop" -t 1800 \
+		-i "$boot_out.gz" -o "$boot_out" -s "$boot_snoop" -t 3000 \
 		-x "snoop=$boot_snoop $boot_words" "$@" || boot_result='not ok' failed=1
 	echo "$boot_result 1 - $boot_label: the machine ran to its end and the kernel did not complain"
 	echo "1..1"
