@@ -32,7 +32,7 @@ function phase_fits(id, n, expect,    want, got, i, nr_cpus) {
 
 # The machine's side. A phase's line is written when it closes, so the k-th
 # line of an id belongs to the k-th declaration of that id.
-FNR == NR {
+FILENAME != "-" {
 	if ($1 == "phase" && $2 != 65535 && $2 != 65534) {
 		flushes[$2, ++closed[$2]] = $4
 		cpus[$2, closed[$2]] = $8
