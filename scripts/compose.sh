@@ -51,6 +51,9 @@ kernel_source() {
 # Hard links for the cache's tree, which nobody edits
 copy_source() {
 	if ! copied; then
+		edited=$(edited_files "$(cat "$state/origin" 2> /dev/null || :)")
+		[ -z "$edited" ] || die "$tree is from another source and has edits that are in no patch: $edited" \
+			"(quilt refresh or quilt revert there and compose it once more as it was, or remove it)"
 		rm -rf "$state" "$tree" "$tree.partial"
 		mkdir -p "$state"
 		if [ -z "${KERNEL_SRC-}" ]; then
@@ -103,19 +106,21 @@ applied_files() {
 		sed 's,^[^/]*/,,'
 }
 
-# by_queue applied|new FILE: what FILE of the tree is by that state of the queue
+# by_queue applied|new FILE [SOURCE]: what FILE of the tree is by that state of the queue
 by_queue() {
 	if [ -e "$state/$1/$2" ]; then
 		echo "$state/$1/$2"
 	else
-		echo "$origin/$2"
+		echo "${3:-$origin}/$2"
 	fi
 }
 
-# Edits made in the composed tree and not yet in a patch are somebody's work
+# edited_files SOURCE: edits made in the tree composed from SOURCE that are not
+# yet in a patch are somebody's work
 edited_files() {
 	applied_files | sort -u | while read -r file; do
-		for content in "$origin/$file" "$(by_queue applied "$file")" "$(by_queue new "$file")"; do
+		[ -e "$tree/$file" ] || continue
+		for content in "$1/$file" "$(by_queue applied "$file" "$1")" "$(by_queue new "$file" "$1")"; do
 			! cmp -s "$tree/$file" "$content" || continue 2
 		done
 		echo "$file"
@@ -149,7 +154,7 @@ apply_queue() {
 			failed "$log" "$(sed -n 's/^Patch \(.*\) does not apply.*/\1/p' "$log") does not apply to" \
 				"Linux $BASE: mend it in $queue and run it again"
 	fi
-	edited=$(edited_files)
+	edited=$(edited_files "$origin")
 	[ -z "$edited" ] ||
 		die "patches/$BASE changed, and $tree has edits that are in no patch: $edited" \
 			"(quilt push -a, then quilt refresh or quilt revert there)"
@@ -171,7 +176,7 @@ apply_queue() {
 mkdir -p "$LOGS" "$state"
 origin=$(kernel_source)
 if composed; then
-	edited=$(edited_files)
+	edited=$(edited_files "$origin")
 	[ -z "$edited" ] || echo "note: $tree has edits that are in no patch yet: $edited" >&2
 	exit 0
 fi
