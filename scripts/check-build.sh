@@ -12,6 +12,8 @@ set -eu
 FLAVOR=release
 need_packages sparse
 "$TOP/scripts/kernel.sh" compose
+exec 7> "$TOP/build/$BASE/lock-check-build"
+lock 7 -x "another check"
 exec 8> "$TOP/build/$BASE/lock-src"
 lock 8 -s "a change of the composed tree"
 

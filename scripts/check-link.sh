@@ -11,6 +11,8 @@ set -eu
 
 FLAVOR=release
 "$TOP/scripts/kernel.sh" compose
+exec 7> "$TOP/build/$BASE/lock-check-link"
+lock 7 -x "another check"
 exec 8> "$TOP/build/$BASE/lock-src"
 lock 8 -s "a change of the composed tree"
 

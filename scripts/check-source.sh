@@ -13,6 +13,9 @@ FLAVOR=release
 need_packages g++ python3 shellcheck
 "$TOP/scripts/kernel.sh" compose
 
+exec 7> "$TOP/build/$BASE/lock-check-source"
+lock 7 -x "another check"
+
 tree=$(source_tree "$FLAVOR")
 logs=$LOGS/check
 mkdir -p "$logs"
