@@ -167,8 +167,10 @@ static unsigned int flush_dirty_cpus(struct kvm *kvm)
 /* SPTEs that are made from now on honour or ignore guest PAT as permission says */
 static void zap_all_sptes(struct kvm *kvm)
 {
-	guard(srcu)(&kvm->srcu);
+	int idx = srcu_read_lock(&kvm->srcu);
+
 	kvm_zap_gfn_range(kvm, gpa_to_gfn(0), gpa_to_gfn(~0ULL));
+	srcu_read_unlock(&kvm->srcu, idx);
 }
 
 static void edge_done(struct kvm *kvm, bool on, bool zapped,
