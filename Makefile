@@ -19,6 +19,7 @@ help:
 # help:                     the uAPI headers as C and C++, shellcheck, and that every
 # help:                     combination of KVM and IOMMUFD as y and m links
 # help:   make check-link   that last one
+# help:   make bench        kernel instructions per operation, beside the unpatched kernel
 # help:   make kernel       builds the kernel
 # help:   make kernel-path  prints the bzImage that make kernel makes with the same words
 # help:   make clean        removes build/
@@ -46,6 +47,9 @@ check:
 check-link:
 	@scripts/check-link.sh
 
+bench:
+	@scripts/bench.sh
+
 kernel:
 	@scripts/kernel.sh
 
@@ -58,4 +62,4 @@ clean:
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test check check-link kernel kernel-path clean distclean
+.PHONY: help demo test check check-link bench kernel kernel-path clean distclean

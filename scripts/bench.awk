@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+# For bench.sh: first oracle.log, then the console. The smallest count of each
+# phase's rounds, by operation.
+
+FILENAME != "-" {
+	if ($1 != "phase" || $2 > 65533)
+		next
+	for (i = 1; i <= NF; i++)
+		if ($i ~ /^insns=/)
+			insns = substr($i, 7) + 0
+	if (!($2 in least) || insns < least[$2])
+		least[$2] = insns
+	next
+}
+
+/^init: the kernel's whole log/ { exit }
+
+/^bench: / {
+	id = $2
+	ops = $3
+	name = $0
+	sub(/^bench: [0-9]+ [0-9]+ /, "", name)
+	if (!(id in least)) {
+		print "bench.awk: " name ": the oracle has no such phase" > "/dev/stderr"
+		exit 1
+	}
+	printf "%s\t%d\n", name, least[id] / ops + 0.5
+}
