@@ -26,7 +26,7 @@ cat "$@" | awk -v config="$objects/.config.new" '
 		while ((getline < config) > 0)
 			got[symbol($0)] = $0
 		for (s in asked)
-			if (asked[s] != got[s] && !(asked[s] ~ /is not set$/ && !(s in got)))
+			if (s in got ? asked[s] != got[s] : asked[s] !~ /is not set$/)
 				print asked[s]
 	}' | sort
 cmp -s "$objects/.config.new" "$objects/.config" || mv "$objects/.config.new" "$objects/.config"
