@@ -37,7 +37,7 @@ left=$("$TOP/scripts/configure.sh" "$objects" "$@" 2> "$log") || failed "$log" "
 
 export CCACHE_STATSLOG="$objects/ccache.stats"
 : > "$CCACHE_STATSLOG"
-expected=$(cat "$known" 2> /dev/null || echo 1500)
+expected=$(cat "$known" 2> /dev/null || echo 1460)
 first=$(count)
 start=$(date +%s)
 rm -rf "$objects/mod"
