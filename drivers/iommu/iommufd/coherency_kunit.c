@@ -7,6 +7,7 @@
 #include <kunit/test.h>
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
+#include <linux/iommufd.h>
 #include <linux/iommufd_coherency.h>
 
 #include "iommufd_private.h"
@@ -422,6 +423,35 @@ static void nested_answers_for_its_parent(struct kunit *test)
 	unwatch(t, 0);
 }
 
+static void access_is_seen_by_the_context_alone(struct kunit *test)
+{
+	const struct iommufd_access_ops cpu_ops = {};
+	const struct iommufd_access_ops dma_ops = { .noncoherent_dma = 1 };
+	struct coherency_test *t = test->priv;
+	struct iommufd_access access = { .ictx = &t->ictx, .ops = &cpu_ops };
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	KUNIT_ASSERT_EQ(test, watch_device(t, 1, 0), 0);
+
+	/* What only the CPU touches is coherent */
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(&access), 0);
+	iommufd_coherency_access_detach(&access);
+	expect_events(test, &t->w[0], 0, 0, 0);
+
+	access.ops = &dma_ops;
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(&access), 0);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 1);
+	iommufd_coherency_access_detach(&access);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	expect_events(test, &t->w[1], 0, 0, 0);
+
+	t->w[0].refuse = -EPERM;
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(&access), -EPERM);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 0);
+	unwatch(t, 0);
+	unwatch(t, 1);
+}
+
 static void unwatch_while_begun(struct kunit *test)
 {
 	struct coherency_test *t = test->priv;
@@ -530,6 +560,7 @@ static struct kunit_case coherency_test_cases[] = {
 	KUNIT_CASE(refused_replace_stays_coherent),
 	KUNIT_CASE(group_decides),
 	KUNIT_CASE(nested_answers_for_its_parent),
+	KUNIT_CASE(access_is_seen_by_the_context_alone),
 	KUNIT_CASE(unwatch_while_begun),
 	KUNIT_CASE(watch_outlives_the_device),
 	KUNIT_CASE(one_hold_spans_failed_tries),
