@@ -35,5 +35,6 @@ vtd release off
 vtd release on
 amd release
 vtd debug off
+vtd debug on
 amd debug
 exit "$failed"

@@ -64,6 +64,7 @@ done
 ours release off 100
 ours release on 0
 ours debug off 100
+ours debug on 0
 
 for snoop in off on; do
 	points=$((points + 1))
