@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # For oracle-tap.sh: first oracle.log, then the console from standard input.
 
+BEGIN { SAID = 20 }
+
 function point(good, text) {
 	points++
 	if (!good)
@@ -43,7 +45,16 @@ FILENAME != "-" {
 # What follows is the kernel's log again
 /^init: the kernel's whole log/ { exit }
 
+# The last that a program said, for when it fails
+running != "" { said[++lines % SAID] = $0 }
+
+function show_said(    i) {
+	for (i = lines > SAID ? lines - SAID + 1 : 1; i <= lines; i++)
+		print "#   " said[i % SAID]
+}
+
 /^run: / {
+	lines = 0
 	if (running != "")
 		point(0, running ": never returned")
 	running = substr($0, 6)
@@ -59,6 +70,8 @@ FILENAME != "-" {
 		point(1, running " # SKIP " (skipped != "" ? skipped : "the program says so"))
 	else
 		point($2 == 0, running ($2 == 0 ? "" : ": exit status " $2))
+	if ($2 != 0 && $2 != 4)
+		show_said()
 	running = ""
 	next
 }
@@ -119,8 +132,10 @@ FILENAME != "-" {
 sub(/^.*(# SKIP|[Ss]kip:)[- ]*/, "") { skipped = $0 }
 
 END {
-	if (running != "")
+	if (running != "") {
 		point(0, running ": never returned")
+		show_said()
+	}
 	for (id in closed)
 		if (closed[id] > opened[id])
 			point(0, "phase " id ": the oracle saw " closed[id] \
