@@ -6,7 +6,8 @@
  *
  * Tests give each running vCPU a CPU of its own. Where several share one of many,
  * QEMU (7.2 and 10.0, without KVM) loses a vCPU now and then: it shuts down or
- * hangs, on unpatched kernels as well.
+ * hangs, on unpatched kernels as well. So it does where vCPUs migrate while much
+ * else goes on, unless kvm_amd has no nested page tables.
  */
 #ifndef SELFTEST_KVM_WBINVD_GUEST_H
 #define SELFTEST_KVM_WBINVD_GUEST_H
