@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# The words: BASE=6.12|7.3 FLAVOR=release|debug|base KERNEL_SRC=dir NO_INSTALL=1
+# The words: BASE=6.12|7.3 FLAVOR=release|debug|kcsan|base KERNEL_SRC=dir NO_INSTALL=1
 
 BASE ?= 6.12
 FLAVOR ?= release
@@ -26,7 +26,8 @@ help:
 # help:   make distclean    removes build/ and the cache: sources and compiled objects
 # help:
 # help:   BASE=6.12         the Linux to build on: 6.12 or 7.3
-# help:   FLAVOR=release    release, debug (KASAN, lockdep, UBSAN, kmemleak), or base (unpatched)
+# help:   FLAVOR=release    release, debug (KASAN, lockdep, UBSAN, kmemleak), kcsan (data races),
+# help:                     or base (unpatched)
 # help:   KERNEL_SRC=dir    a kernel source tree of that version instead of Debian's
 # help:   NO_INSTALL=1      missing Debian packages are an error instead of being installed
 # help:   JOBS=n            compilers at a time instead of one for each CPU

@@ -13,6 +13,7 @@
 #   -t SECONDS  timeout (default 600)
 #   -I          the oracle also counts kernel instructions
 #   -W          tolerate splats (they are still printed)
+#   -K          tolerate what KCSAN reports, nothing else: kcsan-tap.sh judges that
 # QEMU=program chooses another QEMU. OUTDIR gets console.log, oracle.log and qemu.log.
 set -eu
 
@@ -23,7 +24,7 @@ scripts=$(dirname "$(readlink -f "$0")")
 . "$scripts/boot-verdict.sh"
 
 usage() {
-	sed -n 's/^# \?//; 4,17p' "$0" >&2
+	sed -n 's/^# \?//; 4,18p' "$0" >&2
 	exit 2
 }
 
@@ -32,7 +33,7 @@ kernel='' initramfs='' outdir=''
 snoop=off amd='' cpus=2 edus=1 bridge='' memory=2G words='' timeout=600
 insns=off splats=fail
 
-while getopts k:i:o:s:ac:n:d:bm:x:t:IW opt; do
+while getopts k:i:o:s:ac:n:d:bm:x:t:IWK opt; do
 	case $opt in
 	k) kernel=$OPTARG ;;
 	i) initramfs=$OPTARG ;;
@@ -47,6 +48,7 @@ while getopts k:i:o:s:ac:n:d:bm:x:t:IW opt; do
 	t) timeout=$OPTARG ;;
 	I) insns=on ;;
 	W) splats=tolerate ;;
+	K) splats=races ;;
 	*) usage ;;
 	esac
 done

@@ -31,7 +31,7 @@ need_space "$objects" 1500 "$name"
 set -- "$TOP/configs/base.config"
 [ ! -e "$TOP/configs/base-$BASE.config" ] || set -- "$@" "$TOP/configs/base-$BASE.config"
 [ "$FLAVOR" = base ] || set -- "$@" "$TOP/configs/kvm-iommufd.config"
-[ "$FLAVOR" != debug ] || set -- "$@" "$TOP/configs/debug.config"
+[ ! -e "$TOP/configs/$FLAVOR.config" ] || [ "$FLAVOR" = base ] || set -- "$@" "$TOP/configs/$FLAVOR.config"
 left=$("$TOP/scripts/configure.sh" "$objects" "$@" 2> "$log") || failed "$log" "$name cannot be configured"
 [ -z "$left" ] || die "$name cannot have $(echo "$left" | paste -sd ' '): see what that depends on, in configs/"
 

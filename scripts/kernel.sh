@@ -10,10 +10,10 @@ set -eu
 
 case $FLAVOR in
 base) ;;
-release | debug)
+release | debug | kcsan)
 	[ -d "$TOP/patches/$BASE" ] ||
 		die "there are no patches for Linux $BASE here: FLAVOR=base builds it unpatched" ;;
-*) die "FLAVOR=$FLAVOR is not a flavor: use release, debug or base" ;;
+*) die "FLAVOR=$FLAVOR is not a flavor: use release, debug, kcsan or base" ;;
 esac
 
 word=${1-}

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Judges the data races that a kernel with KCSAN reported: none may have a
+# function of this project on either side. Races of the base's own code with
+# itself are listed, and are not ours to judge.
+#
+# kcsan-tap.sh OBJECTS CONSOLE
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+objects=$1 console=$2
+
+# Built from our files: their functions are ours
+ours() {
+	(cd "$TOP" && find arch drivers virt -name '*.c' ! -name '*kunit*') |
+		sed "s,\.c$,.o,; s,^,$objects/," |
+		xargs nm |
+		awk '$2 ~ /^[tT]$/ { sub(/\..*/, "", $3); print $3 }' | sort -u
+}
+
+grep -aq 'kcsan: enabled' "$console" || die "KCSAN was off (log: $console)"
+ours > "${console%/*}/ours"
+[ -s "${console%/*}/ours" ] || die "$objects has none of this project's functions"
+
+tr -d '\r' < "$console" | awk '
+	FILENAME != "-" { ours[$1]; next }
+	/^init: the kernel.s whole log/ { exit }
+	sub(/^.*BUG: KCSAN: (data-race|assert: race) in /, "") {
+		if (seen[$0]++)
+			next
+		n = split($0, side, " / ")
+		mine = 0
+		for (i = 1; i <= n; i++)
+			if (side[i] in ours)
+				mine = 1
+		if (mine)
+			races[++bad] = $0
+		else
+			print "# in the base alone: " $0
+	}
+	END {
+		for (i = 1; i <= bad; i++)
+			print "not ok " i " - data race in " races[i]
+		if (!bad)
+			print "ok 1 - no data race in the functions of this project"
+		print "1.." (bad ? bad : 1)
+		exit bad > 0
+	}' "${console%/*}/ours" -
