@@ -21,12 +21,7 @@
 
 FIXTURE(fault)
 {
-	struct coherency_vm c;
-	struct vfio_edu edu;
-	int iommufd;
-	u32 ioas;
-	void *mem;
-	long watches;		/* before a VM has any */
+	struct coherency_fixture f;
 	unsigned int nth;
 	int fail_nth;
 };
@@ -51,20 +46,12 @@ FIXTURE_SETUP(fault)
 	self->fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->fail_nth);
 
-	coherency_vm_create(&self->c);
-	self->iommufd = iommufd_open();
-	self->ioas = iommufd_ioas_alloc(self->iommufd);
-	self->mem = iommufd_ioas_map(self->iommufd, self->ioas);
-	vfio_edu_open(&self->edu, 0);
-	vfio_edu_bind(&self->edu, self->iommufd);
-	self->watches = iommufd_watches(self->iommufd);
+	coherency_fixture_create(&self->f);
 }
 
 FIXTURE_TEARDOWN(fault)
 {
-	coherency_vm_destroy(&self->c);
-	vfio_edu_close(&self->edu);
-	close(self->iommufd);
+	coherency_fixture_destroy(&self->f);
 	close(self->fail_nth);
 }
 
@@ -120,52 +107,52 @@ static bool fault_disarm(FIXTURE_DATA(fault) * self)
 /* On the way to an IOAS the hardware may have been attached: an edge each way */
 static void expect_nothing(struct __test_metadata *_metadata, FIXTURE_DATA(fault) * self)
 {
-	struct kvm_coherency_status status = coherency_device_status(self->c.device);
+	struct kvm_coherency_status status = coherency_device_status(self->f.c.device);
 
 	EXPECT_EQ(0, status.flags);
 	EXPECT_EQ(1, status.nr_iommufds);
 	EXPECT_EQ(0, status.edges % 2);
-	EXPECT_EQ(status.edges - self->c.edges, coherency_eventfd_read(self->c.eventfd));
-	self->c.edges = status.edges;
-	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "noncoherent-attachments"));
-	EXPECT_EQ(self->watches + 1, iommufd_watches(self->iommufd));
-	EXPECT_EQ(0, iommufd_watches_begun(self->iommufd));
+	EXPECT_EQ(status.edges - self->f.c.edges, coherency_eventfd_read(self->f.c.eventfd));
+	self->f.c.edges = status.edges;
+	EXPECT_EQ(0, iommufd_fdinfo(self->f.iommufd, "noncoherent-attachments"));
+	EXPECT_EQ(self->f.watches + 1, iommufd_watches(self->f.iommufd));
+	EXPECT_EQ(0, iommufd_watches_begun(self->f.iommufd));
 }
 
 static void detach(struct __test_metadata *_metadata, FIXTURE_DATA(fault) * self)
 {
-	vfio_edu_detach(&self->edu);
-	self->c.edges = coherency_device_status(self->c.device).edges;
-	coherency_eventfd_read(self->c.eventfd);
+	vfio_edu_detach(&self->f.edu);
+	self->f.c.edges = coherency_device_status(self->f.c.device).edges;
+	coherency_eventfd_read(self->f.c.eventfd);
 	expect_nothing(_metadata, self);
 }
 
 TEST_F(fault, attach_to_ioas)
 {
-	coherency_vm_add(&self->c, self->iommufd);
-	FOR_EACH_FAULT(__vfio_edu_attach(&self->edu, self->ioas),
+	coherency_vm_add(&self->f.c, self->f.iommufd);
+	FOR_EACH_FAULT(__vfio_edu_attach(&self->f.edu, self->f.ioas),
 		       expect_nothing(_metadata, self),
 		       detach(_metadata, self));
-	coherency_vm_expect(&self->c, true, 1, "attached to an IOAS at last");
-	EXPECT_TRUE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
-	vfio_edu_detach(&self->edu);
-	coherency_vm_expect(&self->c, false, 1, "detached from the IOAS");
-	EXPECT_EQ(0, __iommufd_destroy(self->iommufd, self->ioas));
+	coherency_vm_expect(&self->f.c, true, 1, "attached to an IOAS at last");
+	EXPECT_TRUE(vfio_edu_reaches(&self->f.edu, self->f.mem, VFIO_EDU_IOVA));
+	vfio_edu_detach(&self->f.edu);
+	coherency_vm_expect(&self->f.c, false, 1, "detached from the IOAS");
+	EXPECT_EQ(0, __iommufd_destroy(self->f.iommufd, self->f.ioas));
 }
 
 TEST_F(fault, attach_to_hwpt)
 {
-	u32 hwpt = iommufd_hwpt_alloc(self->iommufd, self->edu.id, self->ioas);
+	u32 hwpt = iommufd_hwpt_alloc(self->f.iommufd, self->f.edu.id, self->f.ioas);
 
-	coherency_vm_add(&self->c, self->iommufd);
-	FOR_EACH_FAULT(__vfio_edu_attach(&self->edu, hwpt),
+	coherency_vm_add(&self->f.c, self->f.iommufd);
+	FOR_EACH_FAULT(__vfio_edu_attach(&self->f.edu, hwpt),
 		       expect_nothing(_metadata, self),
 		       detach(_metadata, self));
-	coherency_vm_expect(&self->c, true, 1, "attached to an HWPT at last");
-	EXPECT_TRUE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
-	vfio_edu_detach(&self->edu);
-	coherency_vm_expect(&self->c, false, 1, "detached from the HWPT");
-	EXPECT_EQ(0, __iommufd_destroy(self->iommufd, hwpt));
+	coherency_vm_expect(&self->f.c, true, 1, "attached to an HWPT at last");
+	EXPECT_TRUE(vfio_edu_reaches(&self->f.edu, self->f.mem, VFIO_EDU_IOVA));
+	vfio_edu_detach(&self->f.edu);
+	coherency_vm_expect(&self->f.c, false, 1, "detached from the HWPT");
+	EXPECT_EQ(0, __iommufd_destroy(self->f.iommufd, hwpt));
 }
 
 /* What failed to be replaced is attached as before */
@@ -173,70 +160,70 @@ static void expect_attached(struct __test_metadata *_metadata, FIXTURE_DATA(faul
 {
 	u64 on = vfio_edu_is_noncoherent();
 
-	EXPECT_EQ(on, coherency_device_status(self->c.device).edges);
-	EXPECT_EQ(0, coherency_eventfd_read(self->c.eventfd));
-	EXPECT_EQ(on, iommufd_fdinfo(self->iommufd, "noncoherent-attachments"));
-	EXPECT_EQ(self->watches + 1, iommufd_watches(self->iommufd));
-	EXPECT_EQ(on * (self->watches + 1), iommufd_watches_begun(self->iommufd));
+	EXPECT_EQ(on, coherency_device_status(self->f.c.device).edges);
+	EXPECT_EQ(0, coherency_eventfd_read(self->f.c.eventfd));
+	EXPECT_EQ(on, iommufd_fdinfo(self->f.iommufd, "noncoherent-attachments"));
+	EXPECT_EQ(self->f.watches + 1, iommufd_watches(self->f.iommufd));
+	EXPECT_EQ(on * (self->f.watches + 1), iommufd_watches_begun(self->f.iommufd));
 }
 
 TEST_F(fault, replace)
 {
-	u32 other = iommufd_ioas_alloc(self->iommufd);
-	void *mem = iommufd_ioas_map(self->iommufd, other);
+	u32 other = iommufd_ioas_alloc(self->f.iommufd);
+	void *mem = iommufd_ioas_map(self->f.iommufd, other);
 
-	coherency_vm_add(&self->c, self->iommufd);
-	vfio_edu_attach(&self->edu, self->ioas);
-	coherency_vm_expect(&self->c, true, 1, "attached, then to be replaced");
-	FOR_EACH_FAULT(__vfio_edu_attach(&self->edu, other),
+	coherency_vm_add(&self->f.c, self->f.iommufd);
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
+	coherency_vm_expect(&self->f.c, true, 1, "attached, then to be replaced");
+	FOR_EACH_FAULT(__vfio_edu_attach(&self->f.edu, other),
 		       expect_attached(_metadata, self),
 		       (expect_attached(_metadata, self),
-			vfio_edu_attach(&self->edu, self->ioas)));
-	coherency_vm_expect(&self->c, true, 0, "replaced at last");
-	EXPECT_TRUE(vfio_edu_reaches(&self->edu, mem, VFIO_EDU_IOVA));
-	vfio_edu_detach(&self->edu);
-	coherency_vm_expect(&self->c, false, 1, "detached after the replacing");
+			vfio_edu_attach(&self->f.edu, self->f.ioas)));
+	coherency_vm_expect(&self->f.c, true, 0, "replaced at last");
+	EXPECT_TRUE(vfio_edu_reaches(&self->f.edu, mem, VFIO_EDU_IOVA));
+	vfio_edu_detach(&self->f.edu);
+	coherency_vm_expect(&self->f.c, false, 1, "detached after the replacing");
 }
 
 /* The device is attached and KVM does not know */
 static void expect_not_added(struct __test_metadata *_metadata, FIXTURE_DATA(fault) * self)
 {
-	EXPECT_EQ(0, coherency_device_status(self->c.device).flags);
-	EXPECT_EQ(0, coherency_device_status(self->c.device).nr_iommufds);
-	EXPECT_EQ(self->c.edges, coherency_device_status(self->c.device).edges);
-	EXPECT_EQ(0, coherency_eventfd_read(self->c.eventfd));
-	EXPECT_EQ(self->watches, iommufd_watches(self->iommufd));
+	EXPECT_EQ(0, coherency_device_status(self->f.c.device).flags);
+	EXPECT_EQ(0, coherency_device_status(self->f.c.device).nr_iommufds);
+	EXPECT_EQ(self->f.c.edges, coherency_device_status(self->f.c.device).edges);
+	EXPECT_EQ(0, coherency_eventfd_read(self->f.c.eventfd));
+	EXPECT_EQ(self->f.watches, iommufd_watches(self->f.iommufd));
 }
 
 static void delete(struct __test_metadata *_metadata, FIXTURE_DATA(fault) * self)
 {
-	coherency_vm_del(&self->c, self->iommufd);
-	self->c.edges = coherency_device_status(self->c.device).edges;
-	coherency_eventfd_read(self->c.eventfd);
+	coherency_vm_del(&self->f.c, self->f.iommufd);
+	self->f.c.edges = coherency_device_status(self->f.c.device).edges;
+	coherency_eventfd_read(self->f.c.eventfd);
 	expect_not_added(_metadata, self);
 }
 
 TEST_F(fault, add_while_attached)
 {
-	vfio_edu_attach(&self->edu, self->ioas);
-	FOR_EACH_FAULT(__coherency_vm_add(&self->c, self->iommufd),
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
+	FOR_EACH_FAULT(__coherency_vm_add(&self->f.c, self->f.iommufd),
 		       expect_not_added(_metadata, self),
 		       delete(_metadata, self));
-	coherency_vm_expect(&self->c, true, 1, "added at last");
+	coherency_vm_expect(&self->f.c, true, 1, "added at last");
 }
 
 TEST_F(fault, create_device)
 {
 	struct kvm_create_device create = { .type = KVM_DEV_TYPE_IOMMUFD };
 
-	coherency_device_close(&self->c);
-	FOR_EACH_FAULT(ioctl(self->c.vm->fd, KVM_CREATE_DEVICE, &create),
+	coherency_device_close(&self->f.c);
+	FOR_EACH_FAULT(ioctl(self->f.c.vm->fd, KVM_CREATE_DEVICE, &create),
 		       (void)0, close(create.fd));
 	/* Only one can be created, so none of those that failed is left */
-	self->c.device = create.fd;
-	EXPECT_EQ(0, __coherency_device_eventfd(create.fd, self->c.eventfd));
-	coherency_vm_add(&self->c, self->iommufd);
-	coherency_vm_expect(&self->c, false, 0, "created at last");
+	self->f.c.device = create.fd;
+	EXPECT_EQ(0, __coherency_device_eventfd(create.fd, self->f.c.eventfd));
+	coherency_vm_add(&self->f.c, self->f.iommufd);
+	coherency_vm_expect(&self->f.c, false, 0, "created at last");
 }
 
 TEST_HARNESS_MAIN

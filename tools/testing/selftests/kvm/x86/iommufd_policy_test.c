@@ -17,32 +17,19 @@
 
 FIXTURE(policy)
 {
-	struct coherency_vm c;
-	struct vfio_edu edu;
-	int iommufd;
-	u32 ioas;
-	void *mem;
-	long watches;		/* before a VM has any */
+	struct coherency_fixture f;
 	bool noncoherent;
 };
 
 FIXTURE_SETUP(policy)
 {
 	self->noncoherent = vfio_edu_is_noncoherent();
-	coherency_vm_create(&self->c);
-	self->iommufd = iommufd_open();
-	self->ioas = iommufd_ioas_alloc(self->iommufd);
-	self->mem = iommufd_ioas_map(self->iommufd, self->ioas);
-	vfio_edu_open(&self->edu, 0);
-	vfio_edu_bind(&self->edu, self->iommufd);
-	self->watches = iommufd_watches(self->iommufd);
+	coherency_fixture_create(&self->f);
 }
 
 FIXTURE_TEARDOWN(policy)
 {
-	coherency_vm_destroy(&self->c);
-	vfio_edu_close(&self->edu);
-	close(self->iommufd);
+	coherency_fixture_destroy(&self->f);
 }
 
 /* @call is refused with @error where DMA would be non-coherent, else it succeeds */
@@ -58,25 +45,25 @@ static void expect_nothing_attached(struct __test_metadata *_metadata,
 {
 	if (!self->noncoherent)
 		return;
-	EXPECT_EQ(0, iommufd_fdinfo(self->iommufd, "noncoherent-attachments"));
-	EXPECT_EQ(self->watches + nr_vms, iommufd_watches(self->iommufd));
-	EXPECT_EQ(0, iommufd_watches_begun(self->iommufd));
-	EXPECT_FALSE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
+	EXPECT_EQ(0, iommufd_fdinfo(self->f.iommufd, "noncoherent-attachments"));
+	EXPECT_EQ(self->f.watches + nr_vms, iommufd_watches(self->f.iommufd));
+	EXPECT_EQ(0, iommufd_watches_begun(self->f.iommufd));
+	EXPECT_FALSE(vfio_edu_reaches(&self->f.edu, self->f.mem, VFIO_EDU_IOVA));
 }
 
 TEST_F(policy, forbid_refuses_attach)
 {
-	struct coherency_vm *c = &self->c;
+	struct coherency_vm *c = &self->f.c;
 	u32 hwpt;
 
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
-	coherency_vm_add(c, self->iommufd);
-	hwpt = iommufd_hwpt_alloc(self->iommufd, self->edu.id, self->ioas);
+	coherency_vm_add(c, self->f.iommufd);
+	hwpt = iommufd_hwpt_alloc(self->f.iommufd, self->f.edu.id, self->f.ioas);
 
-	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->edu, self->ioas));
+	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->f.edu, self->f.ioas));
 	coherency_vm_expect(c, false, 0, "FORBID: attach to an IOAS refused");
 	expect_nothing_attached(_metadata, self, 1);
-	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->edu, hwpt));
+	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->f.edu, hwpt));
 	coherency_vm_expect(c, false, 0, "FORBID: attach to an HWPT refused");
 	expect_nothing_attached(_metadata, self, 1);
 
@@ -84,30 +71,30 @@ TEST_F(policy, forbid_refuses_attach)
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
 	if (!self->noncoherent)
-		vfio_edu_detach(&self->edu);
-	EXPECT_EQ(0, __iommufd_destroy(self->iommufd, hwpt));
-	EXPECT_EQ(0, __iommufd_destroy(self->iommufd, self->ioas));
+		vfio_edu_detach(&self->f.edu);
+	EXPECT_EQ(0, __iommufd_destroy(self->f.iommufd, hwpt));
+	EXPECT_EQ(0, __iommufd_destroy(self->f.iommufd, self->f.ioas));
 
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
-	self->ioas = iommufd_ioas_alloc(self->iommufd);
-	self->mem = iommufd_ioas_map(self->iommufd, self->ioas);
-	vfio_edu_attach(&self->edu, self->ioas);
+	self->f.ioas = iommufd_ioas_alloc(self->f.iommufd);
+	self->f.mem = iommufd_ioas_map(self->f.iommufd, self->f.ioas);
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
 	coherency_vm_expect(c, true, 1, "FOLLOW after refusals: attached");
-	EXPECT_TRUE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
+	EXPECT_TRUE(vfio_edu_reaches(&self->f.edu, self->f.mem, VFIO_EDU_IOVA));
 }
 
 static void refuse_beside(struct __test_metadata *_metadata, FIXTURE_DATA(policy) * self,
 			  bool refuser_first)
 {
-	struct coherency_vm *c = &self->c, other;
+	struct coherency_vm *c = &self->f.c, other;
 
 	coherency_vm_create(&other);
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
-	coherency_vm_add(refuser_first ? c : &other, self->iommufd);
-	coherency_vm_add(refuser_first ? &other : c, self->iommufd);
+	coherency_vm_add(refuser_first ? c : &other, self->f.iommufd);
+	coherency_vm_add(refuser_first ? &other : c, self->f.iommufd);
 
 	coherency_quiet_begin("the refusing itself");
-	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->edu, self->ioas));
+	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->f.edu, self->f.ioas));
 	coherency_quiet_end();
 	coherency_vm_expect(&other, false, 0, "a VM that would have allowed it");
 	coherency_vm_expect(c, false, 0, "the VM that refused");
@@ -116,8 +103,8 @@ static void refuse_beside(struct __test_metadata *_metadata, FIXTURE_DATA(policy
 	coherency_vm_policy(&other, KVM_NONCOHERENT_DMA_FORBID);
 	coherency_vm_policy(&other, KVM_NONCOHERENT_DMA_FOLLOW);
 
-	coherency_vm_del(c, self->iommufd);
-	vfio_edu_attach(&self->edu, self->ioas);
+	coherency_vm_del(c, self->f.iommufd);
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
 	coherency_vm_expect(&other, true, 1, "the refuser gone, attached");
 	coherency_vm_destroy(&other);
 }
@@ -135,28 +122,28 @@ TEST_F(policy, forbid_is_seen_by_nobody_asked_before)
 
 TEST_F(policy, forbid_refuses_add)
 {
-	struct coherency_vm *c = &self->c;
+	struct coherency_vm *c = &self->f.c;
 
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
-	vfio_edu_attach(&self->edu, self->ioas);
-	EXPECT_REFUSED(EPERM, __coherency_vm_add(c, self->iommufd));
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
+	EXPECT_REFUSED(EPERM, __coherency_vm_add(c, self->f.iommufd));
 	coherency_vm_expect(c, false, 0, "FORBID: add of an attached iommufd refused");
-	EXPECT_EQ(self->watches + !self->noncoherent, iommufd_watches(self->iommufd));
-	EXPECT_REFUSED(ENOENT, __coherency_vm_del(c, self->iommufd));
-	EXPECT_TRUE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
+	EXPECT_EQ(self->f.watches + !self->noncoherent, iommufd_watches(self->f.iommufd));
+	EXPECT_REFUSED(ENOENT, __coherency_vm_del(c, self->f.iommufd));
+	EXPECT_TRUE(vfio_edu_reaches(&self->f.edu, self->f.mem, VFIO_EDU_IOVA));
 
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
-	coherency_vm_add(c, self->iommufd);
+	coherency_vm_add(c, self->f.iommufd);
 	coherency_vm_expect(c, true, 1, "FOLLOW after a refused add");
 }
 
 /* To FORBID there is no way while DMA may be non-coherent */
 TEST_F(policy, busy)
 {
-	struct coherency_vm *c = &self->c;
+	struct coherency_vm *c = &self->f.c;
 
-	coherency_vm_add(c, self->iommufd);
-	vfio_edu_attach(&self->edu, self->ioas);
+	coherency_vm_add(c, self->f.iommufd);
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
 	coherency_vm_expect(c, true, 1, "attached, then to be forbidden");
 	EXPECT_REFUSED(EBUSY, __coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID));
 	coherency_vm_expect(c, true, 0, "too late to forbid");
@@ -165,47 +152,47 @@ TEST_F(policy, busy)
 	coherency_vm_expect(c, true, 0, "too late to forbid, NO_WBINVD");
 
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
-	vfio_edu_detach(&self->edu);
+	vfio_edu_detach(&self->f.edu);
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
-	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->edu, self->ioas));
+	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->f.edu, self->f.ioas));
 	coherency_vm_expect(c, false, 1, "forbidden after the detach");
 	expect_nothing_attached(_metadata, self, 1);
 }
 
 TEST_F(policy, no_wbinvd)
 {
-	struct coherency_vm *c = &self->c;
+	struct coherency_vm *c = &self->f.c;
 
-	coherency_vm_add(c, self->iommufd);
+	coherency_vm_add(c, self->f.iommufd);
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_NO_WBINVD);
 	coherency_vm_expect(c, false, 0, "NO_WBINVD, not attached");
 	coherency_quiet_begin("NO_WBINVD: the attaching itself");
-	vfio_edu_attach(&self->edu, self->ioas);
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
 	coherency_quiet_end();
 	coherency_vm_expect(c, true, 1, "NO_WBINVD, attached: permission, but no flush");
-	EXPECT_TRUE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
+	EXPECT_TRUE(vfio_edu_reaches(&self->f.edu, self->f.mem, VFIO_EDU_IOVA));
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
 	coherency_vm_expect(c, true, 0, "back to FOLLOW while attached");
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_NO_WBINVD);
 	coherency_vm_expect(c, true, 0, "NO_WBINVD while attached");
-	vfio_edu_detach(&self->edu);
+	vfio_edu_detach(&self->f.edu);
 	coherency_vm_expect(c, false, 1, "NO_WBINVD, detached");
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW);
 	coherency_vm_expect(c, false, 0, "FOLLOW, detached");
-	vfio_edu_attach(&self->edu, self->ioas);
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
 	coherency_vm_expect(c, true, 1, "FOLLOW, attached again");
 }
 
 /* One VM's policy is no other's */
 TEST_F(policy, of_one_vm)
 {
-	struct coherency_vm *c = &self->c, other;
+	struct coherency_vm *c = &self->f.c, other;
 
 	coherency_vm_create(&other);
-	coherency_vm_add(c, self->iommufd);
-	coherency_vm_add(&other, self->iommufd);
+	coherency_vm_add(c, self->f.iommufd);
+	coherency_vm_add(&other, self->f.iommufd);
 	coherency_vm_policy(&other, KVM_NONCOHERENT_DMA_NO_WBINVD);
-	vfio_edu_attach(&self->edu, self->ioas);
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
 	coherency_vm_expect(c, true, 1, "FOLLOW beside NO_WBINVD");
 	coherency_vm_expect(&other, true, 1, "NO_WBINVD beside FOLLOW");
 	coherency_vm_destroy(&other);
@@ -216,8 +203,8 @@ static u64 cycles(FIXTURE_DATA(policy) * self, int n)
 	int i;
 
 	for (i = 0; i < n; i++) {
-		vfio_edu_attach(&self->edu, self->ioas);
-		vfio_edu_detach(&self->edu);
+		vfio_edu_attach(&self->f.edu, self->f.ioas);
+		vfio_edu_detach(&self->f.edu);
 	}
 	return self->noncoherent ? 2 * n : 0;
 }
@@ -225,13 +212,13 @@ static u64 cycles(FIXTURE_DATA(policy) * self, int n)
 TEST_F(policy, eventfd)
 {
 	int first = eventfd(0, EFD_NONBLOCK), second = eventfd(0, EFD_NONBLOCK);
-	int none = -1, copy, device = self->c.device;
+	int none = -1, copy, device = self->f.c.device;
 	u64 edges, total = 0;
 
 	EXPECT_EQ(0, __coherency_device_eventfd(device, none));
-	coherency_vm_add(&self->c, self->iommufd);
+	coherency_vm_add(&self->f.c, self->f.iommufd);
 	total += cycles(self, 1);
-	EXPECT_EQ(0, coherency_eventfd_read(self->c.eventfd));
+	EXPECT_EQ(0, coherency_eventfd_read(self->f.c.eventfd));
 
 	EXPECT_EQ(0, __coherency_device_eventfd(device, first));
 	edges = cycles(self, 2);
@@ -246,7 +233,7 @@ TEST_F(policy, eventfd)
 	EXPECT_EQ(edges, coherency_eventfd_read(second));
 
 	/* What is not taken replaces nothing */
-	EXPECT_EQ(-1, __coherency_device_eventfd(device, self->iommufd));
+	EXPECT_EQ(-1, __coherency_device_eventfd(device, self->f.iommufd));
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, __coherency_device_eventfd(device, 999));
 	EXPECT_EQ(EBADF, errno);
@@ -268,8 +255,8 @@ TEST_F(policy, eventfd)
 
 	/* To close the device while attached is the last edge that it reports */
 	EXPECT_EQ(0, __coherency_device_eventfd(device, copy));
-	vfio_edu_attach(&self->edu, self->ioas);
-	coherency_device_close(&self->c);
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
+	coherency_device_close(&self->f.c);
 	EXPECT_EQ(self->noncoherent ? 2 : 0, coherency_eventfd_read(copy));
 	close(copy);
 	close(first);

@@ -13,6 +13,7 @@
 #include <linux/types.h>
 
 #include "kvm_util.h"
+#include "vfio_edu.h"
 
 /* By the guest, in each step */
 #define COHERENCY_NR_WBINVD	100
@@ -35,6 +36,23 @@ struct coherency_vm {
 void coherency_vm_create(struct coherency_vm *c);
 /* Closes what is still open of the VM and of its device */
 void coherency_vm_destroy(struct coherency_vm *c);
+
+/*
+ * What most tests begin with: a VM, and a device that is bound to an iommufd
+ * which the VM does not know yet. Nothing is attached.
+ */
+struct coherency_fixture {
+	struct coherency_vm c;
+	struct vfio_edu edu;
+	int iommufd;
+	u32 ioas;
+	void *mem;		/* mapped in it at VFIO_EDU_IOVA */
+	long watches;		/* on the iommufd, before a VM has any */
+};
+
+void coherency_fixture_create(struct coherency_fixture *f);
+/* What the test has closed has an fd of -1 */
+void coherency_fixture_destroy(struct coherency_fixture *f);
 
 /* Also what is expected of nr_iommufds follows */
 int __coherency_vm_add(struct coherency_vm *c, int iommufd);

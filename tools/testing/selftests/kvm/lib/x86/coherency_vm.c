@@ -64,6 +64,27 @@ void coherency_vm_destroy(struct coherency_vm *c)
 	c->vm = NULL;
 }
 
+void coherency_fixture_create(struct coherency_fixture *f)
+{
+	coherency_vm_create(&f->c);
+	f->iommufd = iommufd_open();
+	f->ioas = iommufd_ioas_alloc(f->iommufd);
+	f->mem = iommufd_ioas_map(f->iommufd, f->ioas);
+	vfio_edu_open(&f->edu, 0);
+	vfio_edu_bind(&f->edu, f->iommufd);
+	f->watches = iommufd_watches(f->iommufd);
+}
+
+void coherency_fixture_destroy(struct coherency_fixture *f)
+{
+	if (f->c.vm)
+		coherency_vm_destroy(&f->c);
+	if (f->edu.fd >= 0)
+		vfio_edu_close(&f->edu);
+	if (f->iommufd >= 0)
+		close(f->iommufd);
+}
+
 static int set_fd(struct coherency_vm *c, u64 attr, int fd)
 {
 	return __kvm_device_attr_set(c->device, KVM_DEV_IOMMUFD_FD, attr, &fd);
