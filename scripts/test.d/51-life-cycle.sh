@@ -11,14 +11,14 @@ set -eu
 . "${0%/*}/../boot-unit.sh"
 
 unit=life-cycle
-tests='iommufd_coherency_test iommufd_observe_test iommufd_uapi_test iommufd_policy_test iommufd_fault_test'
+tests='iommufd_coherency_test iommufd_observe_test iommufd_uapi_test iommufd_policy_test'
 words='run=/tests/iommufd_coherency_test run=/tests/iommufd_observe_test'
-uapi='run=/tests/iommufd_uapi_test,-T,feature_absent run=/tests/iommufd_policy_test run=/tests/iommufd_fault_test'
+uapi='run=/tests/iommufd_uapi_test,-T,feature_absent run=/tests/iommufd_policy_test'
 
 for snoop in off on; do
 	boot_unit release $snoop 232 "$words" -d 2 -b
 	# The search takes its time for each page that there is
-	boot_unit debug $snoop 268 "$words $uapi" -d 2 -b -m 1G
+	boot_unit debug $snoop 259 "$words $uapi" -d 2 -b -m 1G
 done
 
 exit "$failed"
