@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What fails leaves everything as it was: each allocation in turn.
+# What fails leaves everything as it was: each allocation in turn, signals, fds
+# that are wrong or closed meanwhile, memory that is not there, the OOM killer.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -9,8 +10,12 @@ set -eu
 . "${0%/*}/../boot-unit.sh"
 
 unit=failures
-tests='iommufd_fault_test'
-words='run=/tests/iommufd_fault_test'
+tests='iommufd_fault_test iommufd_hostile_test'
+words='run=/tests/iommufd_fault_test run=/tests/iommufd_hostile_test'
 
-boot_unit release off 34 "$words" -- -device pci-testdev
+for kernel in 'release off' 'release on' 'debug off'; do
+	# shellcheck disable=SC2086 # two words
+	boot_unit $kernel 55 "$words" -b -m 1G -- -device pci-testdev
+done
+
 exit "$failed"

@@ -1,0 +1,881 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A VMM that is careless, attacked or killed: calls under a hail of signals, fds
+ * that are wrong, closed or closed meanwhile, memory that is not there, no fd
+ * left, and the OOM killer. Each call happens fully or not at all.
+ *
+ * Needs an edu device bound to vfio-pci and two more of them in one group, two
+ * CPUs, and snoop=off or snoop=on in the environment.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/vfio.h>
+
+#include "coherency_vm.h"
+#include "kvm_util.h"
+#include "patient_harness.h"
+#include "processor.h"
+#include "test_util.h"
+#include "vfio_edu.h"
+#include "vfio_vm.h"
+
+#define EXPECT_ERRNO(error, call)	\
+	do {				\
+		errno = 0;		\
+		EXPECT_EQ(-1, call);	\
+		EXPECT_EQ(error, errno);	\
+	} while (0)
+
+/* The VM of both has KVM's iommufd device and its VFIO device */
+struct hostile {
+	struct coherency_fixture f;
+	struct vfio_vm v;
+	bool noncoherent;
+};
+
+static void hostile_create(struct hostile *h)
+{
+	h->noncoherent = vfio_edu_is_noncoherent();
+	coherency_fixture_create(&h->f);
+	h->v.vm = h->f.c.vm;
+	h->v.vcpu = h->f.c.vcpu;
+	h->v.kvm_vfio = kvm_create_device(h->v.vm, KVM_DEV_TYPE_VFIO);
+}
+
+static void hostile_destroy(struct hostile *h)
+{
+	if (h->v.kvm_vfio >= 0)
+		close(h->v.kvm_vfio);
+	coherency_fixture_destroy(&h->f);
+}
+
+FIXTURE(hostile)
+{
+	struct hostile h;
+};
+
+FIXTURE_SETUP(hostile)
+{
+	hostile_create(&self->h);
+}
+
+FIXTURE_TEARDOWN(hostile)
+{
+	hostile_destroy(&self->h);
+}
+
+/* As coherency_vm_expect(), but for the guest: for what happens often */
+static void expect_now(struct __test_metadata *_metadata, struct hostile *h, bool on,
+		       unsigned int edges)
+{
+	struct kvm_coherency_status status = coherency_device_status(h->f.c.device);
+
+	if (!h->noncoherent) {
+		on = false;
+		edges = 0;
+	}
+	h->f.c.edges += edges;
+	EXPECT_EQ(on ? KVM_COHERENCY_NONCOHERENT | KVM_COHERENCY_WBINVD : 0, status.flags);
+	EXPECT_EQ(h->f.c.policy, status.policy);
+	EXPECT_EQ(h->f.c.edges, status.edges);
+	EXPECT_EQ(h->f.c.nr_iommufds, status.nr_iommufds);
+	EXPECT_EQ(h->f.c.flushed, status.wbinvd_flushed);
+	EXPECT_EQ(h->f.c.ignored, status.wbinvd_ignored);
+	EXPECT_EQ(edges, coherency_eventfd_read(h->f.c.eventfd));
+	EXPECT_EQ(h->f.watches + h->f.c.nr_iommufds, iommufd_watches(h->f.iommufd));
+	TEST_ASSERT(_metadata->exit_code != KSFT_FAIL, "The state is not what it should be");
+}
+
+static void pin_thread(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpus), &cpus), "There is no CPU %d", cpu);
+}
+
+static void spin(unsigned int n)
+{
+	while (n--)
+		cpu_relax();
+}
+
+/*
+ * Signals
+ */
+#define MIN_SIGNALLED	100	/* signals that arrived in a call */
+#define MIN_ROUNDS	10
+#define MAX_ROUNDS	3000
+
+static struct {
+	pthread_t victim;
+	atomic_bool stop;
+	atomic_ulong sent;
+	atomic_ulong handled;
+	atomic_bool in_call;
+	atomic_ulong in_calls;
+} hail;
+
+static void on_signal(int sig)
+{
+	hail.handled++;
+	hail.in_calls += hail.in_call;
+}
+
+static void *hail_thread(void *arg)
+{
+	pin_thread(1);
+	while (!hail.stop) {
+		hail.sent++;
+		pthread_kill(hail.victim, SIGUSR1);
+		while (hail.handled < hail.sent && !hail.stop)
+			cpu_relax();
+		/* At any moment of a call, and never so often that nothing gets done */
+		spin(hail.sent * 37 % 1024);
+	}
+	return NULL;
+}
+
+FIXTURE(signals)
+{
+	struct hostile h;
+	pthread_t thread;
+	u32 other;
+};
+
+FIXTURE_VARIANT(signals)
+{
+	int flags;
+};
+
+FIXTURE_VARIANT_ADD(signals, restart)
+{
+	.flags = SA_RESTART,
+};
+
+FIXTURE_VARIANT_ADD(signals, interrupt)
+{
+	.flags = 0,
+};
+
+FIXTURE_SETUP(signals)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = variant->flags };
+
+	hostile_create(&self->h);
+	self->other = iommufd_ioas_alloc(self->h.f.iommufd);
+	hail.victim = pthread_self();
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, hail_thread, NULL));
+}
+
+FIXTURE_TEARDOWN(signals)
+{
+	hostile_destroy(&self->h);
+}
+
+#define CALL(call)				\
+({						\
+	int __ret;				\
+						\
+	hail.in_call = true;			\
+	__ret = (call);				\
+	hail.in_call = false;			\
+	__ret;					\
+})
+
+static void signalled_round(struct __test_metadata *_metadata, FIXTURE_DATA(signals) * self)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	struct coherency_vm *c = &f->c;
+
+	EXPECT_EQ(0, CALL(__coherency_vm_add(c, f->iommufd)));
+	EXPECT_ERRNO(EEXIST, CALL(__coherency_vm_add(c, f->iommufd)));
+	expect_now(_metadata, h, false, 0);
+	EXPECT_EQ(0, CALL(__vfio_edu_attach(&f->edu, f->ioas)));
+	expect_now(_metadata, h, true, 1);
+	coherency_vm_run(c);
+	*(h->noncoherent ? &c->flushed : &c->ignored) += COHERENCY_NR_WBINVD;
+	expect_now(_metadata, h, true, 0);
+	EXPECT_EQ(0, CALL(__coherency_vm_policy(c, KVM_NONCOHERENT_DMA_NO_WBINVD)));
+	EXPECT_EQ(0, CALL(__coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW)));
+	EXPECT_EQ(0, CALL(__vfio_edu_attach(&f->edu, self->other)));
+	expect_now(_metadata, h, true, 0);
+	EXPECT_EQ(0, CALL(__vfio_vm_add(&h->v, f->edu.fd)));
+	EXPECT_EQ(0, CALL(__coherency_vm_del(c, f->iommufd)));
+	expect_now(_metadata, h, true, 0);
+	EXPECT_EQ(0, CALL(__vfio_edu_detach(&f->edu)));
+	expect_now(_metadata, h, false, 1);
+	EXPECT_EQ(0, CALL(__vfio_edu_attach(&f->edu, f->ioas)));
+	expect_now(_metadata, h, true, 1);
+	EXPECT_EQ(0, CALL(__vfio_vm_del(&h->v, f->edu.fd)));
+	expect_now(_metadata, h, false, 1);
+	EXPECT_EQ(0, CALL(__coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID)));
+	EXPECT_EQ(h->noncoherent ? -1 : 0, CALL(__coherency_vm_add(c, f->iommufd)));
+	if (!h->noncoherent)
+		EXPECT_EQ(0, CALL(__coherency_vm_del(c, f->iommufd)));
+	expect_now(_metadata, h, false, 0);
+	EXPECT_EQ(0, CALL(__coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FOLLOW)));
+	EXPECT_EQ(0, CALL(__vfio_edu_detach(&f->edu)));
+}
+
+/* None of the calls waits for anything that a signal could end: no EINTR */
+TEST_F(signals, do_not_matter)
+{
+	struct coherency_fixture *f = &self->h.f;
+	int round;
+
+	for (round = 0; round < MIN_ROUNDS || hail.in_calls < MIN_SIGNALLED; round++) {
+		ASSERT_GT(MAX_ROUNDS, round);
+		signalled_round(_metadata, self);
+	}
+	hail.stop = true;
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	TH_LOG("%d rounds, %lu signals, %lu of them in a call", round, hail.handled,
+	       hail.in_calls);
+	coherency_vm_add(&f->c, f->iommufd);
+	vfio_edu_attach(&f->edu, f->ioas);
+	coherency_vm_expect(&f->c, true, 1, "after many signals");
+}
+
+/*
+ * Fds
+ */
+TEST_F(hostile, wrong_fds)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	int closed = dup(f->iommufd), i;
+	const int wrong[] = { open("/dev/null", O_RDWR), eventfd(0, 0), h->v.vm->fd,
+			      f->c.device, h->v.kvm_vfio, f->iommufd };
+	const int bad[] = { -1, closed, INT_MAX, open("/dev/iommu", O_PATH) };
+	struct vfio_edu edu;
+	int err;
+
+	vfio_edu_open(&edu, 1);
+	close(closed);
+	coherency_vm_add(&f->c, f->iommufd);
+	vfio_vm_add(&h->v, edu.fd);
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		EXPECT_ERRNO(EINVAL, __vfio_vm_add(&h->v, wrong[i]));
+		EXPECT_ERRNO(ENOENT, __vfio_vm_del(&h->v, wrong[i]));
+		if (wrong[i] != f->iommufd)
+			EXPECT_ERRNO(EBADFD, __vfio_edu_bind(&edu, wrong[i]));
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		EXPECT_ERRNO(EBADF, __vfio_vm_add(&h->v, bad[i]));
+		EXPECT_ERRNO(EBADF, __vfio_vm_del(&h->v, bad[i]));
+		err = bad[i] < 0 ? EINVAL : EBADF;
+		EXPECT_ERRNO(err, __vfio_edu_bind(&edu, bad[i]));
+	}
+	expect_now(_metadata, h, false, 0);
+
+	vfio_edu_bind(&edu, f->iommufd);
+	vfio_edu_attach(&edu, f->ioas);
+	coherency_vm_expect(&f->c, true, 1, "bound after wrong fds");
+	vfio_vm_del(&h->v, edu.fd);
+	vfio_edu_close(&edu);
+	coherency_vm_expect(&f->c, false, 1, "closed after wrong fds");
+}
+
+/* One thread calls, another closes: at the same time, in each round */
+struct race {
+	pthread_barrier_t barrier;
+	pthread_t thread;
+	int fd;			/* -1: no more rounds */
+	unsigned int delay;
+};
+
+#define NR_RACES	60
+#define MAX_RACES	6000
+
+/* More of them where it was always the same that won */
+#define FOR_EACH_RACE(i)						\
+	for ((i) = 0; (i) < NR_RACES ||					\
+	     ((!in_time || !too_late) && (i) < MAX_RACES); (i)++)
+
+static void *race_thread(void *arg)
+{
+	struct race *race = arg;
+
+	pin_thread(1);
+	for (;;) {
+		pthread_barrier_wait(&race->barrier);
+		if (race->fd < 0)
+			return NULL;
+		spin(race->delay);
+		close(race->fd);
+		pthread_barrier_wait(&race->barrier);
+	}
+}
+
+static void race_start(struct race *race)
+{
+	TEST_ASSERT(!pthread_barrier_init(&race->barrier, NULL, 2), "No barrier");
+	TEST_ASSERT(!pthread_create(&race->thread, NULL, race_thread, race), "No thread");
+}
+
+static void race_stop(struct race *race)
+{
+	race->fd = -1;
+	pthread_barrier_wait(&race->barrier);
+	TEST_ASSERT(!pthread_join(race->thread, NULL), "pthread_join failed");
+}
+
+/* Evaluates @call while @fd_ is being closed, in round @i: either may be first */
+#define RACE(race, i, fd_, call)				\
+({								\
+	int __ret, __err;					\
+								\
+	(race)->fd = (fd_);					\
+	(race)->delay = (i) % 3 ? (i) * 29 % 2048 : 0;		\
+	pthread_barrier_wait(&(race)->barrier);			\
+	if (!((i) % 3))						\
+		spin((i) * 41 % 512);				\
+	errno = 0;						\
+	__ret = (call);						\
+	__err = errno;						\
+	pthread_barrier_wait(&(race)->barrier);			\
+	errno = __err;						\
+	if (__ret < 0) {					\
+		EXPECT_EQ(EBADF, errno);			\
+		too_late++;					\
+	} else {						\
+		in_time++;					\
+	}							\
+	__ret;							\
+})
+
+#define EXPECT_BOTH()							\
+	do {								\
+		TH_LOG("%u in time, %u too late", in_time, too_late);	\
+		EXPECT_LT(0, in_time);					\
+		EXPECT_LT(0, too_late);					\
+	} while (0)
+
+/* Another fd of the same file remains */
+TEST_F(hostile, argument_is_closed_meanwhile)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	unsigned int in_time = 0, too_late = 0, i;
+	struct race race;
+
+	vfio_edu_attach(&f->edu, f->ioas);
+	race_start(&race);
+	FOR_EACH_RACE(i) {
+		int copy = dup(f->iommufd);
+
+		if (!RACE(&race, i, copy, __coherency_vm_add(&f->c, copy))) {
+			expect_now(_metadata, h, true, 1);
+			coherency_vm_del(&f->c, f->iommufd);
+			expect_now(_metadata, h, false, 1);
+		}
+		expect_now(_metadata, h, false, 0);
+
+		copy = dup(f->edu.fd);
+		if (!RACE(&race, i, copy, __vfio_vm_add(&h->v, copy))) {
+			expect_now(_metadata, h, true, 1);
+			vfio_vm_del(&h->v, f->edu.fd);
+			expect_now(_metadata, h, false, 1);
+		}
+		expect_now(_metadata, h, false, 0);
+	}
+	race_stop(&race);
+	EXPECT_BOTH();
+	coherency_vm_add(&f->c, f->iommufd);
+	coherency_vm_expect(&f->c, true, 1, "added after races with close");
+}
+
+/* The last fd of KVM's device: FD_ADD does not outlive it */
+TEST_F(hostile, device_is_closed_meanwhile)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	unsigned int in_time = 0, too_late = 0, i;
+	struct race race;
+
+	vfio_edu_attach(&f->edu, f->ioas);
+	race_start(&race);
+	FOR_EACH_RACE(i) {
+		RACE(&race, i, f->c.device, __coherency_vm_add(&f->c, f->iommufd));
+		f->c.nr_iommufds = 0;
+		/* Gone with all that it held, so there can be another */
+		f->c.device = kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD);
+		EXPECT_EQ(0, __coherency_device_eventfd(f->c.device, f->c.eventfd));
+		f->c.edges = coherency_device_status(f->c.device).edges;
+		EXPECT_EQ(0, f->c.edges % 2);
+		coherency_eventfd_read(f->c.eventfd);
+		expect_now(_metadata, h, false, 0);
+	}
+	race_stop(&race);
+	EXPECT_BOTH();
+	coherency_vm_add(&f->c, f->iommufd);
+	coherency_vm_expect(&f->c, true, 1, "added to the last of many devices");
+}
+
+/* The last fd of the iommufd, which the VM then holds, or not */
+TEST_F(hostile, iommufd_is_closed_meanwhile)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	unsigned int in_time = 0, too_late = 0, i;
+	struct race race;
+	u32 added;
+
+	race_start(&race);
+	FOR_EACH_RACE(i) {
+		int iommufd = iommufd_open();
+
+		added = !RACE(&race, i, iommufd, __coherency_vm_add(&f->c, iommufd));
+		EXPECT_EQ(added, coherency_device_status(f->c.device).nr_iommufds);
+		coherency_device_close(&f->c);
+		f->c.device = kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD);
+	}
+	race_stop(&race);
+	EXPECT_BOTH();
+	EXPECT_EQ(0, __coherency_device_eventfd(f->c.device, f->c.eventfd));
+	coherency_vm_add(&f->c, f->iommufd);
+	coherency_vm_expect(&f->c, false, 0, "added the last of many iommufds");
+}
+
+/* The last fd of the VFIO device: what was attached is detached */
+TEST_F(hostile, vfio_device_is_closed_meanwhile)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	unsigned int in_time = 0, too_late = 0, i;
+	struct race race;
+
+	coherency_vm_add(&f->c, f->iommufd);
+	race_start(&race);
+	FOR_EACH_RACE(i) {
+		RACE(&race, i, f->edu.fd, __vfio_edu_attach(&f->edu, f->ioas));
+		f->c.edges = coherency_device_status(f->c.device).edges;
+		EXPECT_EQ(0, f->c.edges % 2);
+		coherency_eventfd_read(f->c.eventfd);
+		EXPECT_EQ(0, iommufd_fdinfo(f->iommufd, "noncoherent-attachments"));
+		vfio_edu_open(&f->edu, 0);
+		vfio_edu_bind(&f->edu, f->iommufd);
+		expect_now(_metadata, h, false, 0);
+	}
+	race_stop(&race);
+	EXPECT_BOTH();
+	vfio_edu_attach(&f->edu, f->ioas);
+	coherency_vm_expect(&f->c, true, 1, "attached after races with close");
+	EXPECT_TRUE(vfio_edu_reaches(&f->edu, f->mem, VFIO_EDU_IOVA));
+}
+
+/*
+ * Memory
+ */
+
+/* Five pages: good, none, closed to everybody, good, read-only */
+static char *map_pages(void)
+{
+	size_t page = getpagesize();
+	char *mem = mmap(NULL, 5 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+
+	TEST_ASSERT(mem != MAP_FAILED, "mmap failed");
+	memset(mem, 0, 5 * page);
+	TEST_ASSERT(!munmap(mem + page, page), "munmap failed");
+	TEST_ASSERT(!mprotect(mem + 2 * page, page, PROT_NONE), "mprotect failed");
+	return mem;
+}
+
+/* Every ioctl that reads its argument, and every attribute that reads what addr points to */
+static void expect_unreadable(struct __test_metadata *_metadata, struct hostile *h, void *addr)
+{
+	static const unsigned long device_ioctls[] = {
+		KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_HAS_DEVICE_ATTR,
+	};
+	struct coherency_fixture *f = &h->f;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(device_ioctls); i++)
+		EXPECT_ERRNO(EFAULT, ioctl(f->c.device, device_ioctls[i], addr));
+	EXPECT_ERRNO(EFAULT, ioctl(h->v.vm->fd, KVM_CREATE_DEVICE, addr));
+	EXPECT_ERRNO(EFAULT, ioctl(h->v.vm->fd, KVM_ENABLE_CAP, addr));
+	EXPECT_ERRNO(EFAULT, ioctl(f->edu.fd, VFIO_DEVICE_BIND_IOMMUFD, addr));
+	EXPECT_ERRNO(EFAULT, ioctl(f->edu.fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, addr));
+	EXPECT_ERRNO(EFAULT, ioctl(f->edu.fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, addr));
+
+	for (i = KVM_DEV_IOMMUFD_FD_ADD; i <= KVM_DEV_IOMMUFD_FD_DEL; i++)
+		EXPECT_ERRNO(EFAULT, __kvm_device_attr_set(f->c.device, KVM_DEV_IOMMUFD_FD, i,
+							   addr));
+	EXPECT_ERRNO(EFAULT, __kvm_device_attr_set(f->c.device, KVM_DEV_IOMMUFD_COHERENCY,
+						   KVM_DEV_IOMMUFD_COHERENCY_EVENTFD, addr));
+	EXPECT_ERRNO(EFAULT, __kvm_device_attr_get(f->c.device, KVM_DEV_IOMMUFD_COHERENCY,
+						   KVM_DEV_IOMMUFD_COHERENCY_STATUS, addr));
+	for (i = KVM_DEV_VFIO_FILE_ADD; i <= KVM_DEV_VFIO_FILE_DEL; i++)
+		EXPECT_ERRNO(EFAULT, __kvm_device_attr_set(h->v.kvm_vfio, KVM_DEV_VFIO_FILE, i,
+							   addr));
+}
+
+TEST_F(hostile, unreadable_memory)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	size_t page = getpagesize();
+	char *mem = map_pages();
+	void *bad[] = {
+		NULL,
+		mem + page,
+		mem + page - 2,		/* the start of it can be read */
+		mem + 2 * page,
+		mem + 2 * page + 8,
+	};
+	int i;
+
+	coherency_vm_add(&f->c, f->iommufd);
+	vfio_vm_add(&h->v, f->edu.fd);
+	vfio_edu_attach(&f->edu, f->ioas);
+	coherency_vm_expect(&f->c, true, 1, "before unreadable memory");
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		expect_unreadable(_metadata, h, bad[i]);
+		expect_now(_metadata, h, true, 0);
+	}
+	/* The eventfd, the policy and what was added are what they were */
+	coherency_vm_expect(&f->c, true, 0, "after unreadable memory");
+	EXPECT_TRUE(vfio_edu_reaches(&f->edu, f->mem, VFIO_EDU_IOVA));
+	vfio_edu_detach(&f->edu);
+	coherency_vm_expect(&f->c, false, 1, "detached after unreadable memory");
+	coherency_vm_del(&f->c, f->iommufd);
+	vfio_vm_del(&h->v, f->edu.fd);
+}
+
+/* Makes the argument of an ioctl that can be read and not written */
+static void *read_only(char *mem, const void *arg, size_t size)
+{
+	size_t page = getpagesize();
+
+	mem += 4 * page;
+	TEST_ASSERT(!mprotect(mem, page, PROT_READ | PROT_WRITE), "mprotect failed");
+	memcpy(mem, arg, size);
+	TEST_ASSERT(!mprotect(mem, page, PROT_READ), "mprotect failed");
+	return mem;
+}
+
+/* The answer cannot be written: what was done is undone */
+TEST_F(hostile, unwritable_memory)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	struct kvm_coherency_status status = { .size = sizeof(status) };
+	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach) };
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	long watches = f->watches;
+	char *mem = map_pages();
+
+	coherency_vm_add(&f->c, f->iommufd);
+	EXPECT_ERRNO(EFAULT, __kvm_device_attr_get(f->c.device, KVM_DEV_IOMMUFD_COHERENCY,
+						   KVM_DEV_IOMMUFD_COHERENCY_STATUS,
+						   read_only(mem, &status, sizeof(status))));
+	expect_now(_metadata, h, false, 0);
+
+	vfio_edu_close(&f->edu);
+	f->watches = iommufd_watches(f->iommufd) - 1;
+	EXPECT_LT(f->watches, watches);
+	vfio_edu_open(&f->edu, 0);
+	vfio_vm_add(&h->v, f->edu.fd);
+	bind.iommufd = f->iommufd;
+	EXPECT_ERRNO(EFAULT, ioctl(f->edu.fd, VFIO_DEVICE_BIND_IOMMUFD,
+				   read_only(mem, &bind, sizeof(bind))));
+	expect_now(_metadata, h, false, 0);
+	vfio_edu_bind(&f->edu, f->iommufd);
+	f->watches = watches;
+	expect_now(_metadata, h, false, 0);
+
+	/* Attached for a moment, so there was permission for a moment */
+	attach.pt_id = f->ioas;
+	EXPECT_ERRNO(EFAULT, ioctl(f->edu.fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+				   read_only(mem, &attach, sizeof(attach))));
+	expect_now(_metadata, h, false, 2);
+	EXPECT_FALSE(vfio_edu_reaches(&f->edu, f->mem, VFIO_EDU_IOVA));
+
+	/* VFIO detaches also what it has replaced, so permission ends */
+	vfio_edu_attach(&f->edu, f->ioas);
+	expect_now(_metadata, h, true, 1);
+	EXPECT_ERRNO(EFAULT, ioctl(f->edu.fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+				   read_only(mem, &attach, sizeof(attach))));
+	coherency_vm_expect(&f->c, false, 1, "replaced and not told so");
+	EXPECT_FALSE(vfio_edu_reaches(&f->edu, f->mem, VFIO_EDU_IOVA));
+}
+
+/* KVM installs the fd before it writes the answer: it is there, and only not told */
+TEST_F(hostile, unwritable_memory_for_a_device)
+{
+	struct hostile *h = &self->h;
+	struct coherency_vm *c = &h->f.c;
+	struct kvm_create_device create = { .type = KVM_DEV_TYPE_IOMMUFD };
+	int fd;
+
+	coherency_device_close(c);
+	fd = dup(0);
+	close(fd);
+	EXPECT_ERRNO(EFAULT, ioctl(h->v.vm->fd, KVM_CREATE_DEVICE,
+				   read_only(map_pages(), &create, sizeof(create))));
+	EXPECT_ERRNO(EBUSY, __kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD));
+	EXPECT_EQ(0, coherency_device_status(fd).nr_iommufds);
+	close(fd);
+
+	c->device = kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD);
+	EXPECT_EQ(0, __coherency_device_eventfd(c->device, c->eventfd));
+	coherency_vm_add(c, h->f.iommufd);
+	coherency_vm_expect(c, false, 0, "created after one that nobody was told of");
+}
+
+/*
+ * No fd left
+ */
+#define MAX_FDS		64
+
+static int exhaust_fds(int *fds)
+{
+	struct rlimit limit = { MAX_FDS, 4096 };
+	int nr = 0;
+
+	TEST_ASSERT(!setrlimit(RLIMIT_NOFILE, &limit), "setrlimit failed");
+	while ((fds[nr] = fcntl(0, F_DUPFD_CLOEXEC, 0)) >= 0)
+		nr++;
+	TEST_ASSERT(errno == EMFILE, "An fd more than there can be");
+	return nr;
+}
+
+TEST_F(hostile, no_fd_left)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	struct kvm_create_device iommufd = { .type = KVM_DEV_TYPE_IOMMUFD };
+	struct kvm_create_device kvm_vfio = { .type = KVM_DEV_TYPE_VFIO };
+	int fds[MAX_FDS], nr, i;
+
+	coherency_device_close(&f->c);
+	close(h->v.kvm_vfio);
+	nr = exhaust_fds(fds);
+	for (i = 0; i < 10; i++) {
+		EXPECT_ERRNO(EMFILE, ioctl(h->v.vm->fd, KVM_CREATE_DEVICE, &iommufd));
+		EXPECT_ERRNO(EMFILE, ioctl(h->v.vm->fd, KVM_CREATE_DEVICE, &kvm_vfio));
+		EXPECT_ERRNO(EMFILE, ioctl(h->v.vm->kvm_fd, KVM_CREATE_VM, 0));
+		EXPECT_ERRNO(EMFILE, ioctl(h->v.vm->fd, KVM_CREATE_VCPU, 1));
+		EXPECT_ERRNO(EMFILE, open("/dev/iommu", O_RDWR));
+	}
+	/* What needs no fd goes on */
+	vfio_edu_attach(&f->edu, f->ioas);
+	while (nr--)
+		close(fds[nr]);
+
+	/* A VM can have one of each, so there is none already */
+	f->c.device = kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD);
+	h->v.kvm_vfio = kvm_create_device(h->v.vm, KVM_DEV_TYPE_VFIO);
+	EXPECT_EQ(0, __coherency_device_eventfd(f->c.device, f->c.eventfd));
+	coherency_vm_add(&f->c, f->iommufd);
+	coherency_vm_expect(&f->c, true, 1, "created when there were fds again");
+}
+
+/*
+ * Refusals, and references: what fails often leaves nothing
+ */
+#define NR_FAILURES	300
+
+/* Of the whole system; each CPU keeps up to 32 to itself */
+static long count_files(void)
+{
+	FILE *file = fopen("/proc/sys/fs/file-nr", "r");
+	long nr;
+
+	TEST_ASSERT(file && fscanf(file, "%ld", &nr) == 1, "file-nr cannot be read");
+	fclose(file);
+	return nr;
+}
+
+/* What a new eventfd is numbered: the lowest number that is not in use */
+static long next_eventfd(void)
+{
+	int fd = eventfd(0, 0);
+	long id = iommufd_fdinfo(fd, "eventfd-id");
+
+	TEST_ASSERT(id >= 0, "An eventfd has no number");
+	close(fd);
+	return id;
+}
+
+static int module_users(void)
+{
+	FILE *file = fopen("/sys/module/kvm_iommufd/refcnt", "r");
+	int users;
+
+	if (!file)
+		return -1;
+	TEST_ASSERT(fscanf(file, "%d", &users) == 1, "The module's refcnt cannot be read");
+	fclose(file);
+	return users;
+}
+
+TEST_F(hostile, failures_hold_nothing)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	int null = open("/dev/null", O_RDWR), refusals = h->noncoherent ? -1 : 0, i;
+	int users = module_users(), other = iommufd_open();
+	long files = count_files(), id = next_eventfd();
+	struct coherency_vm forbid;
+
+	coherency_vm_create(&forbid);
+	coherency_vm_policy(&forbid, KVM_NONCOHERENT_DMA_FORBID);
+	vfio_edu_attach(&f->edu, f->ioas);
+	coherency_vm_add(&f->c, f->iommufd);
+	vfio_vm_add(&h->v, f->edu.fd);
+	coherency_vm_expect(&f->c, true, 1, "before many failures");
+	for (i = 0; i < NR_FAILURES; i++) {
+		EXPECT_ERRNO(EEXIST, __coherency_vm_add(&f->c, f->iommufd));
+		EXPECT_ERRNO(ENOENT, __coherency_vm_del(&f->c, other));
+		EXPECT_ERRNO(EINVAL, __coherency_vm_add(&f->c, null));
+		EXPECT_EQ(refusals, __coherency_vm_add(&forbid, f->iommufd));
+		if (!refusals)
+			coherency_vm_del(&forbid, f->iommufd);
+		EXPECT_ERRNO(EEXIST, __vfio_vm_add(&h->v, f->edu.fd));
+		EXPECT_ERRNO(ENOENT, __vfio_vm_del(&h->v, null));
+		EXPECT_ERRNO(EINVAL, __coherency_device_eventfd(f->c.device, null));
+		EXPECT_EQ(0, __coherency_device_eventfd(f->c.device, f->c.eventfd));
+		EXPECT_ERRNO(EBUSY, __kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD));
+	}
+	coherency_vm_expect(&f->c, true, 0, "after many failures");
+	coherency_vm_destroy(&forbid);
+	EXPECT_LT(count_files(), files + 100);
+	EXPECT_EQ(users, module_users());
+
+	/* The last reference to an eventfd is gone when KVM gets another one */
+	for (i = 0; i < NR_FAILURES; i++) {
+		int fd = eventfd(0, 0);
+
+		EXPECT_EQ(0, __coherency_device_eventfd(f->c.device, fd));
+		close(fd);
+	}
+	EXPECT_EQ(0, __coherency_device_eventfd(f->c.device, f->c.eventfd));
+	EXPECT_EQ(id, next_eventfd());
+}
+
+/* Device 1 and 2 share a group; while the first does DMA, a VM forbids the second */
+TEST_F(hostile, bind_is_refused)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	struct vfio_edu first, second;
+	long watches;
+
+	vfio_edu_open(&first, 1);
+	vfio_edu_open(&second, 2);
+	ASSERT_EQ(vfio_edu_group(1), vfio_edu_group(2));
+	vfio_edu_bind(&first, f->iommufd);
+	vfio_edu_attach(&first, f->ioas);
+	vfio_vm_add(&h->v, second.fd);
+	coherency_vm_policy(&f->c, KVM_NONCOHERENT_DMA_FORBID);
+	watches = iommufd_watches(f->iommufd);
+	if (h->noncoherent) {
+		EXPECT_ERRNO(EPERM, __vfio_edu_bind(&second, f->iommufd));
+		EXPECT_ERRNO(EPERM, __vfio_edu_bind(&second, f->iommufd));
+		EXPECT_EQ(watches, iommufd_watches(f->iommufd));
+	}
+	coherency_vm_expect(&f->c, false, 0, "BIND refused");
+
+	coherency_vm_policy(&f->c, KVM_NONCOHERENT_DMA_FOLLOW);
+	vfio_edu_bind(&second, f->iommufd);
+	coherency_vm_expect(&f->c, true, 1, "BIND allowed after refusals");
+	vfio_vm_del(&h->v, second.fd);
+	vfio_edu_close(&second);
+	vfio_edu_close(&first);
+	coherency_vm_expect(&f->c, false, 1, "closed what was refused");
+}
+
+/*
+ * Killed for its memory
+ */
+#define DOOMED_MEMORY	(64 << 20)
+
+static void *touch_memory(void *arg)
+{
+	for (;;)
+		memset(arg, rand(), DOOMED_MEMORY);
+	return NULL;
+}
+
+/* The VMM that the OOM killer will choose: a guest runs and memory is being used */
+static void doomed_vmm(int sock, int iommufd, u32 ioas)
+{
+	void *mem = mmap(NULL, DOOMED_MEMORY, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	struct coherency_vm c;
+	struct vfio_edu edu;
+	pthread_t thread;
+
+	TEST_ASSERT(mem != MAP_FAILED, "mmap failed");
+	TEST_ASSERT(fd >= 0 && write(fd, "1000", 4) == 4, "oom_score_adj cannot be written");
+	TEST_ASSERT(!pthread_create(&thread, NULL, touch_memory, mem), "pthread_create failed");
+	coherency_vm_create(&c);
+	coherency_vm_add(&c, iommufd);
+	vfio_edu_open(&edu, 0);
+	vfio_edu_bind(&edu, iommufd);
+	vfio_edu_attach(&edu, ioas);
+	coherency_vm_run(&c);
+	process_tell(sock);
+	for (;;)
+		coherency_vm_run(&c);
+}
+
+TEST_F(hostile, oom_killed)
+{
+	struct hostile *h = &self->h;
+	struct coherency_fixture *f = &h->f;
+	int sv[2], status, fd;
+	pid_t pid;
+
+	vfio_edu_close(&f->edu);
+	coherency_vm_add(&f->c, f->iommufd);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		doomed_vmm(sv[1], f->iommufd, f->ioas);
+		exit(1);
+	}
+	close(sv[1]);
+	process_await(sv[0]);
+	EXPECT_EQ(h->noncoherent, iommufd_fdinfo(f->iommufd, "noncoherent-attachments"));
+	EXPECT_EQ(h->noncoherent, coherency_device_status(f->c.device).edges);
+
+	/* The OOM killer, now */
+	fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, write(fd, "f", 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+
+	/* Nothing of it is left, for those who know the same iommufd */
+	coherency_vm_expect(&f->c, false, 2, "the VMM that attached was killed for its memory");
+	EXPECT_EQ(1, iommufd_watches(f->iommufd));
+	EXPECT_EQ(0, iommufd_watches_begun(f->iommufd));
+	EXPECT_EQ(0, iommufd_fdinfo(f->iommufd, "noncoherent-attachments"));
+	vfio_edu_open(&f->edu, 0);
+	vfio_edu_bind(&f->edu, f->iommufd);
+	EXPECT_FALSE(vfio_edu_reaches(&f->edu, f->mem, VFIO_EDU_IOVA));
+	vfio_edu_attach(&f->edu, f->ioas);
+	coherency_vm_expect(&f->c, true, 1, "attached by another VMM after the OOM killer");
+	EXPECT_TRUE(vfio_edu_reaches(&f->edu, f->mem, VFIO_EDU_IOVA));
+}
+
+TEST_HARNESS_MAIN
