@@ -5,6 +5,7 @@
  * and modprobe.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -158,11 +159,11 @@ TEST_F(module, stays_while_in_use)
 struct race {
 	pthread_barrier_t barrier;
 	/* The other thread's, in this round */
-	unsigned int to_do;
+	atomic_uint to_do;
 	atomic_uint done;
 	/* In all rounds */
-	unsigned int removed;
-	unsigned int busy;
+	atomic_uint removed;
+	atomic_uint busy;
 };
 
 static void *remove_again_and_again(void *arg)
@@ -229,6 +230,52 @@ TEST_F(module, races_with_its_removal)
 	       created, gone, race.removed, race.busy);
 	EXPECT_LT(0, created);
 	EXPECT_LE(RACE_ROUNDS / 2, race.removed);
+}
+
+/*
+ * Removal is tried all the time while a VM uses the device, in vain, and while
+ * the device is closed, until it works.
+ */
+TEST_F(module, races_with_its_use)
+{
+	int iommufd = iommufd_open(), device, used = 0, i;
+	struct race race = {};
+	unsigned int removed;
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_barrier_init(&race.barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, remove_again_and_again, &race));
+	for (i = 0; i < RACE_ROUNDS; i++) {
+		device = kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD);
+		removed = race.removed;
+		race.to_do = UINT_MAX;
+		race.done = 0;
+		pthread_barrier_wait(&race.barrier);
+		do {
+			ASSERT_EQ(0, __kvm_device_attr_set(device, KVM_DEV_IOMMUFD_FD,
+							   KVM_DEV_IOMMUFD_FD_ADD, &iommufd));
+			ASSERT_EQ(1, coherency_device_status(device).nr_iommufds);
+			ASSERT_EQ(0, __kvm_device_attr_set(device, KVM_DEV_IOMMUFD_FD,
+							   KVM_DEV_IOMMUFD_FD_DEL, &iommufd));
+			used++;
+		} while (race.done < 5);
+		ASSERT_EQ(0, __kvm_device_attr_set(device, KVM_DEV_IOMMUFD_FD,
+						   KVM_DEV_IOMMUFD_FD_ADD, &iommufd));
+		EXPECT_EQ(removed, race.removed);
+		close(device);
+		race.to_do = race.done + 2;
+		pthread_barrier_wait(&race.barrier);
+		EXPECT_EQ(0, iommufd_watches(iommufd));
+		/* Two attempts were made with nobody left who uses it */
+		EXPECT_EQ(removed + 1, race.removed);
+	}
+	race.to_do = 0;
+	pthread_barrier_wait(&race.barrier);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	TH_LOG("used %d times, %u removed, %u attempts found it busy", used, race.removed,
+	       race.busy);
+	EXPECT_LE(RACE_ROUNDS * 5, race.busy);
+	close(iommufd);
 }
 
 TEST_HARNESS_MAIN

@@ -51,7 +51,10 @@ struct coherency_fixture {
 };
 
 void coherency_fixture_create(struct coherency_fixture *f);
-/* What the test has closed has an fd of -1 */
+/*
+ * Fails the test if the VM, the iommufd or the device's file is still held by
+ * anybody. What the test has closed has an fd of -1.
+ */
 void coherency_fixture_destroy(struct coherency_fixture *f);
 
 /* Also what is expected of nr_iommufds follows */

@@ -2,12 +2,14 @@
 /*
  * A VM whose permission to flush the host's caches is watched from all sides.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "coherency_vm.h"
@@ -64,13 +66,40 @@ void coherency_vm_destroy(struct coherency_vm *c)
 	c->vm = NULL;
 }
 
+/*
+ * A lock is of a file, not of an fd: it is there until the last reference to the
+ * file is gone, whoever has it.
+ */
+static void lock_file(int fd, const char *what)
+{
+	TEST_ASSERT(!flock(fd, LOCK_EX | LOCK_NB), "Somebody still holds %s", what);
+}
+
+/* KVM's debugfs has a directory for each VM, until the last reference is gone */
+static void expect_no_vm(void)
+{
+	struct dirent *entry;
+	char start[16];
+	DIR *dir;
+
+	snprintf(start, sizeof(start), "%d-", getpid());
+	dir = opendir("/sys/kernel/debug/kvm");
+	TEST_ASSERT(dir, "KVM is not in debugfs");
+	while ((entry = readdir(dir)))
+		TEST_ASSERT(strncmp(entry->d_name, start, strlen(start)),
+			    "Somebody still holds the VM %s", entry->d_name);
+	closedir(dir);
+}
+
 void coherency_fixture_create(struct coherency_fixture *f)
 {
 	coherency_vm_create(&f->c);
 	f->iommufd = iommufd_open();
+	lock_file(f->iommufd, "an iommufd");
 	f->ioas = iommufd_ioas_alloc(f->iommufd);
 	f->mem = iommufd_ioas_map(f->iommufd, f->ioas);
 	vfio_edu_open(&f->edu, 0);
+	lock_file(f->edu.fd, "a VFIO device");
 	vfio_edu_bind(&f->edu, f->iommufd);
 	f->watches = iommufd_watches(f->iommufd);
 }
@@ -83,6 +112,14 @@ void coherency_fixture_destroy(struct coherency_fixture *f)
 		vfio_edu_close(&f->edu);
 	if (f->iommufd >= 0)
 		close(f->iommufd);
+
+	expect_no_vm();
+	f->iommufd = iommufd_open();
+	lock_file(f->iommufd, "the iommufd");
+	close(f->iommufd);
+	vfio_edu_open(&f->edu, 0);
+	lock_file(f->edu.fd, "the VFIO device");
+	vfio_edu_close(&f->edu);
 }
 
 static int set_fd(struct coherency_vm *c, u64 attr, int fd)
