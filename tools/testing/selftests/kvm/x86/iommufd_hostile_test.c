@@ -295,16 +295,13 @@ struct race {
 	pthread_barrier_t barrier;
 	pthread_t thread;
 	int fd;			/* -1: no more rounds */
-	unsigned int delay;
+	unsigned int round;
+	unsigned int in_time;	/* calls before the close ... */
+	unsigned int too_late;	/* ... and after it */
 };
 
-#define NR_RACES	60
+#define MIN_RACES	60
 #define MAX_RACES	6000
-
-/* More of them where it was always the same that won */
-#define FOR_EACH_RACE(i)						\
-	for ((i) = 0; (i) < NR_RACES ||					\
-	     ((!in_time || !too_late) && (i) < MAX_RACES); (i)++)
 
 static void *race_thread(void *arg)
 {
@@ -315,7 +312,7 @@ static void *race_thread(void *arg)
 		pthread_barrier_wait(&race->barrier);
 		if (race->fd < 0)
 			return NULL;
-		spin(race->delay);
+		spin(race->round % 3 ? race->round * 29 % 2048 : 0);
 		close(race->fd);
 		pthread_barrier_wait(&race->barrier);
 	}
@@ -323,62 +320,60 @@ static void *race_thread(void *arg)
 
 static void race_start(struct race *race)
 {
+	*race = (struct race){};
 	TEST_ASSERT(!pthread_barrier_init(&race->barrier, NULL, 2), "No barrier");
 	TEST_ASSERT(!pthread_create(&race->thread, NULL, race_thread, race), "No thread");
 }
 
-static void race_stop(struct race *race)
+/* Another round: more of them where it was always the same that won */
+static bool race_goes_on(struct race *race)
+{
+	return race->round++ < MIN_RACES ||
+	       ((!race->in_time || !race->too_late) && race->round < MAX_RACES);
+}
+
+/* From here on @fd is being closed. What the caller does next may be first, or not */
+static void race_begin(struct race *race, int fd)
+{
+	race->fd = fd;
+	pthread_barrier_wait(&race->barrier);
+	spin(race->round % 3 ? 0 : race->round * 41 % 512);
+}
+
+/* The caller's call has returned @ret: was it first? */
+static bool race_end(struct race *race, int ret)
+{
+	TEST_ASSERT(!ret || errno == EBADF, "A call on a closed fd: errno %d", errno);
+	pthread_barrier_wait(&race->barrier);
+	race->in_time += !ret;
+	race->too_late += !!ret;
+	return !ret;
+}
+
+static void race_stop(struct __test_metadata *_metadata, struct race *race)
 {
 	race->fd = -1;
 	pthread_barrier_wait(&race->barrier);
 	TEST_ASSERT(!pthread_join(race->thread, NULL), "pthread_join failed");
+	TH_LOG("%u in time, %u too late", race->in_time, race->too_late);
+	EXPECT_LT(0, race->in_time);
+	EXPECT_LT(0, race->too_late);
 }
-
-/* Evaluates @call while @fd_ is being closed, in round @i: either may be first */
-#define RACE(race, i, fd_, call)				\
-({								\
-	int __ret, __err;					\
-								\
-	(race)->fd = (fd_);					\
-	(race)->delay = (i) % 3 ? (i) * 29 % 2048 : 0;		\
-	pthread_barrier_wait(&(race)->barrier);			\
-	if (!((i) % 3))						\
-		spin((i) * 41 % 512);				\
-	errno = 0;						\
-	__ret = (call);						\
-	__err = errno;						\
-	pthread_barrier_wait(&(race)->barrier);			\
-	errno = __err;						\
-	if (__ret < 0) {					\
-		EXPECT_EQ(EBADF, errno);			\
-		too_late++;					\
-	} else {						\
-		in_time++;					\
-	}							\
-	__ret;							\
-})
-
-#define EXPECT_BOTH()							\
-	do {								\
-		TH_LOG("%u in time, %u too late", in_time, too_late);	\
-		EXPECT_LT(0, in_time);					\
-		EXPECT_LT(0, too_late);					\
-	} while (0)
 
 /* Another fd of the same file remains */
 TEST_F(hostile, argument_is_closed_meanwhile)
 {
 	struct hostile *h = &self->h;
 	struct coherency_fixture *f = &h->f;
-	unsigned int in_time = 0, too_late = 0, i;
 	struct race race;
 
 	vfio_edu_attach(&f->edu, f->ioas);
 	race_start(&race);
-	FOR_EACH_RACE(i) {
+	while (race_goes_on(&race)) {
 		int copy = dup(f->iommufd);
 
-		if (!RACE(&race, i, copy, __coherency_vm_add(&f->c, copy))) {
+		race_begin(&race, copy);
+		if (race_end(&race, __coherency_vm_add(&f->c, copy))) {
 			expect_now(_metadata, h, true, 1);
 			coherency_vm_del(&f->c, f->iommufd);
 			expect_now(_metadata, h, false, 1);
@@ -386,15 +381,15 @@ TEST_F(hostile, argument_is_closed_meanwhile)
 		expect_now(_metadata, h, false, 0);
 
 		copy = dup(f->edu.fd);
-		if (!RACE(&race, i, copy, __vfio_vm_add(&h->v, copy))) {
+		race_begin(&race, copy);
+		if (race_end(&race, __vfio_vm_add(&h->v, copy))) {
 			expect_now(_metadata, h, true, 1);
 			vfio_vm_del(&h->v, f->edu.fd);
 			expect_now(_metadata, h, false, 1);
 		}
 		expect_now(_metadata, h, false, 0);
 	}
-	race_stop(&race);
-	EXPECT_BOTH();
+	race_stop(_metadata, &race);
 	coherency_vm_add(&f->c, f->iommufd);
 	coherency_vm_expect(&f->c, true, 1, "added after races with close");
 }
@@ -404,13 +399,13 @@ TEST_F(hostile, device_is_closed_meanwhile)
 {
 	struct hostile *h = &self->h;
 	struct coherency_fixture *f = &h->f;
-	unsigned int in_time = 0, too_late = 0, i;
 	struct race race;
 
 	vfio_edu_attach(&f->edu, f->ioas);
 	race_start(&race);
-	FOR_EACH_RACE(i) {
-		RACE(&race, i, f->c.device, __coherency_vm_add(&f->c, f->iommufd));
+	while (race_goes_on(&race)) {
+		race_begin(&race, f->c.device);
+		race_end(&race, __coherency_vm_add(&f->c, f->iommufd));
 		f->c.nr_iommufds = 0;
 		/* Gone with all that it held, so there can be another */
 		f->c.device = kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD);
@@ -420,8 +415,7 @@ TEST_F(hostile, device_is_closed_meanwhile)
 		coherency_eventfd_read(f->c.eventfd);
 		expect_now(_metadata, h, false, 0);
 	}
-	race_stop(&race);
-	EXPECT_BOTH();
+	race_stop(_metadata, &race);
 	coherency_vm_add(&f->c, f->iommufd);
 	coherency_vm_expect(&f->c, true, 1, "added to the last of many devices");
 }
@@ -431,21 +425,20 @@ TEST_F(hostile, iommufd_is_closed_meanwhile)
 {
 	struct hostile *h = &self->h;
 	struct coherency_fixture *f = &h->f;
-	unsigned int in_time = 0, too_late = 0, i;
 	struct race race;
 	u32 added;
 
 	race_start(&race);
-	FOR_EACH_RACE(i) {
+	while (race_goes_on(&race)) {
 		int iommufd = iommufd_open();
 
-		added = !RACE(&race, i, iommufd, __coherency_vm_add(&f->c, iommufd));
+		race_begin(&race, iommufd);
+		added = race_end(&race, __coherency_vm_add(&f->c, iommufd));
 		EXPECT_EQ(added, coherency_device_status(f->c.device).nr_iommufds);
 		coherency_device_close(&f->c);
 		f->c.device = kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD);
 	}
-	race_stop(&race);
-	EXPECT_BOTH();
+	race_stop(_metadata, &race);
 	EXPECT_EQ(0, __coherency_device_eventfd(f->c.device, f->c.eventfd));
 	coherency_vm_add(&f->c, f->iommufd);
 	coherency_vm_expect(&f->c, false, 0, "added the last of many iommufds");
@@ -456,13 +449,13 @@ TEST_F(hostile, vfio_device_is_closed_meanwhile)
 {
 	struct hostile *h = &self->h;
 	struct coherency_fixture *f = &h->f;
-	unsigned int in_time = 0, too_late = 0, i;
 	struct race race;
 
 	coherency_vm_add(&f->c, f->iommufd);
 	race_start(&race);
-	FOR_EACH_RACE(i) {
-		RACE(&race, i, f->edu.fd, __vfio_edu_attach(&f->edu, f->ioas));
+	while (race_goes_on(&race)) {
+		race_begin(&race, f->edu.fd);
+		race_end(&race, __vfio_edu_attach(&f->edu, f->ioas));
 		f->c.edges = coherency_device_status(f->c.device).edges;
 		EXPECT_EQ(0, f->c.edges % 2);
 		coherency_eventfd_read(f->c.eventfd);
@@ -471,8 +464,7 @@ TEST_F(hostile, vfio_device_is_closed_meanwhile)
 		vfio_edu_bind(&f->edu, f->iommufd);
 		expect_now(_metadata, h, false, 0);
 	}
-	race_stop(&race);
-	EXPECT_BOTH();
+	race_stop(_metadata, &race);
 	vfio_edu_attach(&f->edu, f->ioas);
 	coherency_vm_expect(&f->c, true, 1, "attached after races with close");
 	EXPECT_TRUE(vfio_edu_reaches(&f->edu, f->mem, VFIO_EDU_IOVA));
