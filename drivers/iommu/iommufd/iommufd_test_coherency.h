@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * IOMMU_TEST_CMD's ops for coherency: mock devices whose DMA an IOMMU keeps
+ * coherent, groups of several, failing hardware, and watches. The numbers are
+ * far from those of iommufd_test.h, so that new ones there do not collide.
+ *
+ * There is no op for PASIDs: the iommufd of 6.12 has none for devices.
+ */
+#ifndef _UAPI_IOMMUFD_TEST_COHERENCY_H
+#define _UAPI_IOMMUFD_TEST_COHERENCY_H
+
+#include <linux/types.h>
+
+/**
+ * enum iommu_test_coherency_op - Ops beside those of iommufd_test.h
+ * @IOMMU_TEST_OP_MOCK_BIND: Creates a device with the flags of
+ *	iommu_test_cmd.mock_domain_flags and binds it. Its group is that of the
+ *	device (an out_idev_id) in iommu_test_cmd.id, or with 0 a new one.
+ *	IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE attaches a device that is not attached.
+ * @IOMMU_TEST_OP_MOCK_DETACH: Detaches the device (an out_idev_id) in
+ *	iommu_test_cmd.id, which stays bound. ENXIO: it is not attached.
+ * @IOMMU_TEST_OP_MOCK_FAIL: See &struct iommu_test_mock_fail.
+ * @IOMMU_TEST_OP_WATCH: Watches the device (an out_idev_id) in
+ *	iommu_test_cmd.id, or with 0 the context; &struct iommu_test_watch.
+ * @IOMMU_TEST_OP_WATCH_STATE: The state of the watch whose file is
+ *	iommu_test_cmd.id; &struct iommu_test_watch.
+ */
+enum iommu_test_coherency_op {
+	IOMMU_TEST_OP_MOCK_BIND = 0x4e43,
+	IOMMU_TEST_OP_MOCK_DETACH,
+	IOMMU_TEST_OP_MOCK_FAIL,
+	IOMMU_TEST_OP_WATCH,
+	IOMMU_TEST_OP_WATCH_STATE,
+};
+
+enum {
+	/* All page tables that are made for the device enforce cache coherency */
+	MOCK_FLAGS_DEVICE_ENFORCE_COHERENCY = 1 << 16,
+};
+
+/**
+ * struct iommu_test_mock_fail - The hardware fails once
+ * @nth: In: the how manyeth change, from now on, of the domain of the device
+ *	(an out_idev_id) in iommu_test_cmd.id fails; 0 for none. Blocking counts
+ *	as well as attaching; that the former fails makes the core warn.
+ *	Out: what was left of the number set before; 0 if it has failed.
+ * @error: The errno that it fails with
+ */
+struct iommu_test_mock_fail {
+	__u32 nth;
+	__u32 error;
+};
+
+/**
+ * struct iommu_test_watch - A watch that only counts
+ * @out_fd: File that owns the watch; to close it removes the watch. As every
+ *	watch it keeps the context, also after the iommufd is closed.
+ * @refuse: In: errno with which reserve refuses from now on; 0 to agree
+ * @begun: Out: non-coherent DMA is possible, says the watch
+ * @reserves: Out: how many times it has agreed to reserve
+ * @refusals: Out: how many times it has refused to
+ * @begins: Out: calls of begin
+ * @ends: Out: calls of end, also of those that undo only a reserve
+ * @noncoherent: Out: mock devices of the source that the hardware has on a page
+ *	table which does not enforce cache coherency, now
+ * @gaps: Out: callbacks during which that was not 0, or not as reserved and
+ *	begun are to be; what adds and removes a watch excepted
+ *
+ * Members other than @out_fd are set by both ops and read by the second.
+ */
+struct iommu_test_watch {
+	__s32 out_fd;
+	__u32 refuse;
+	__u32 begun;
+	__u32 reserves;
+	__u32 refusals;
+	__u32 begins;
+	__u32 ends;
+	__u32 noncoherent;
+	__u32 gaps;
+};
+
+#endif

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Coherency in iommufd's selftest: devices in groups of several, hardware that
+ * fails when it is told to, and watches that count what they are called for and
+ * look at the hardware meanwhile.
+ *
+ * User space compares the watches with what it has attached. What it cannot see
+ * is whether a watch began before the hardware was attached and ended after it
+ * was detached, so a watch checks this itself, and reports it as a gap.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/errno.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/iommu.h>
+#include <linux/iommufd_coherency.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "iommufd_private.h"
+#include "iommufd_test.h"
+#include "selftest_coherency.h"
+
+static DEFINE_SPINLOCK(fail_lock);
+
+void mock_coherency_init(struct mock_coherency *coherency,
+			 struct iommu_group *group)
+{
+	mutex_init(&coherency->lock);
+	coherency->group = group;
+}
+
+struct iommu_group *mock_coherency_device_group(struct device *dev)
+{
+	struct mock_coherency *coherency = mock_dev_coherency(dev);
+
+	if (coherency->group)
+		return iommu_group_ref_get(coherency->group);
+	return generic_device_group(dev);
+}
+
+/* Under the lock of the core's group, as every change of a domain is */
+int mock_coherency_attach_dev(struct mock_coherency *coherency,
+			      bool noncoherent)
+{
+	int rc = 0;
+
+	spin_lock(&fail_lock);
+	if (coherency->fail_nth && !--coherency->fail_nth)
+		rc = -coherency->fail_error;
+	spin_unlock(&fail_lock);
+
+	if (!rc)
+		WRITE_ONCE(coherency->noncoherent, noncoherent);
+	return rc;
+}
+
+/* Attaches the device, or replaces what it is attached to */
+int mock_coherency_change(struct mock_coherency *coherency,
+			  struct iommufd_device *idev, u32 *pt_id)
+{
+	int rc;
+
+	mutex_lock(&coherency->lock);
+	if (coherency->attached) {
+		rc = iommufd_device_replace(idev, pt_id);
+	} else {
+		rc = iommufd_device_attach(idev, pt_id);
+		coherency->attached = !rc;
+	}
+	mutex_unlock(&coherency->lock);
+	return rc;
+}
+
+int mock_coherency_detach(struct mock_coherency *coherency,
+			  struct iommufd_device *idev)
+{
+	int rc = -ENXIO;
+
+	mutex_lock(&coherency->lock);
+	if (coherency->attached) {
+		iommufd_device_detach(idev);
+		coherency->attached = false;
+		rc = 0;
+	}
+	mutex_unlock(&coherency->lock);
+	return rc;
+}
+
+static struct iommufd_device *get_mock_idev(struct iommufd_ucmd *ucmd, u32 id)
+{
+	struct iommufd_device *idev = iommufd_get_device(ucmd, id);
+
+	if (IS_ERR(idev) || iommufd_selftest_is_mock_dev(idev->dev))
+		return idev;
+	iommufd_put_object(ucmd->ictx, &idev->obj);
+	return ERR_PTR(-EINVAL);
+}
+
+/* A reference on the group of a mock device; NULL without a device */
+struct iommu_group *iommufd_test_group_get(struct iommufd_ucmd *ucmd,
+					   u32 idev_id)
+{
+	struct iommufd_device *idev;
+	struct iommu_group *group;
+
+	if (!idev_id)
+		return NULL;
+	idev = get_mock_idev(ucmd, idev_id);
+	if (IS_ERR(idev))
+		return ERR_CAST(idev);
+	group = iommu_group_get(idev->dev);
+	iommufd_put_object(ucmd->ictx, &idev->obj);
+	return group;
+}
+
+static int iommufd_test_mock_detach(struct iommufd_ucmd *ucmd, u32 idev_id)
+{
+	struct iommufd_device *idev = get_mock_idev(ucmd, idev_id);
+	int rc;
+
+	if (IS_ERR(idev))
+		return PTR_ERR(idev);
+	rc = mock_coherency_detach(mock_dev_coherency(idev->dev), idev);
+	iommufd_put_object(ucmd->ictx, &idev->obj);
+	return rc;
+}
+
+static int iommufd_test_mock_fail(struct iommufd_ucmd *ucmd,
+				  struct iommu_test_cmd *cmd)
+{
+	struct mock_coherency *coherency;
+	struct iommufd_device *idev;
+	unsigned int left;
+
+	if (cmd->mock_fail.nth && (!cmd->mock_fail.error ||
+				   cmd->mock_fail.error > MAX_ERRNO))
+		return -EINVAL;
+	idev = get_mock_idev(ucmd, cmd->id);
+	if (IS_ERR(idev))
+		return PTR_ERR(idev);
+	coherency = mock_dev_coherency(idev->dev);
+
+	spin_lock(&fail_lock);
+	left = coherency->fail_nth;
+	coherency->fail_nth = cmd->mock_fail.nth;
+	coherency->fail_error = cmd->mock_fail.error;
+	spin_unlock(&fail_lock);
+	iommufd_put_object(ucmd->ictx, &idev->obj);
+
+	cmd->mock_fail.nth = left;
+	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+}
+
+struct test_watch {
+	struct iommufd_coherency_watch watch;
+	/* Being added or removed by user space: the hardware may be attached */
+	bool by_user;
+	bool reserved;
+	bool begun;
+	/* All of it under the context's coherency mutex, but before it is added */
+	struct iommu_test_watch state;
+};
+
+static struct test_watch *to_test_watch(struct iommufd_coherency_watch *w)
+{
+	return container_of(w, struct test_watch, watch);
+}
+
+/* Asks the hardware, not iommufd's own count */
+static unsigned int source_nr_noncoherent(struct iommufd_coherency_watch *w)
+{
+	struct iommufd_object *obj;
+	struct iommufd_device *idev;
+	unsigned int nr = 0;
+	unsigned long index;
+
+	xa_lock(&w->ictx->objects);
+	xa_for_each(&w->ictx->objects, index, obj) {
+		if (obj->type != IOMMUFD_OBJ_DEVICE)
+			continue;
+		idev = container_of(obj, struct iommufd_device, obj);
+		if (w->igroup && w->igroup != idev->igroup)
+			continue;
+		if (iommufd_selftest_is_mock_dev(idev->dev))
+			nr += READ_ONCE(mock_dev_coherency(idev->dev)->noncoherent);
+	}
+	xa_unlock(&w->ictx->objects);
+	return nr;
+}
+
+/* No callback may run while the hardware can do non-coherent DMA */
+static void look_for_gap(struct test_watch *tw, bool reserved, bool begun)
+{
+	if (tw->reserved != reserved || tw->begun != begun ||
+	    (!tw->by_user && source_nr_noncoherent(&tw->watch)))
+		tw->state.gaps++;
+}
+
+static int test_watch_reserve(struct iommufd_coherency_watch *w)
+{
+	struct test_watch *tw = to_test_watch(w);
+
+	look_for_gap(tw, false, false);
+	if (tw->state.refuse) {
+		tw->state.refusals++;
+		return -(int)tw->state.refuse;
+	}
+	tw->state.reserves++;
+	tw->reserved = true;
+	return 0;
+}
+
+static void test_watch_begin(struct iommufd_coherency_watch *w)
+{
+	struct test_watch *tw = to_test_watch(w);
+
+	look_for_gap(tw, true, false);
+	tw->state.begins++;
+	tw->begun = true;
+}
+
+static void test_watch_end(struct iommufd_coherency_watch *w)
+{
+	struct test_watch *tw = to_test_watch(w);
+
+	look_for_gap(tw, true, w->begun);
+	tw->state.ends++;
+	tw->begun = false;
+	tw->reserved = false;
+}
+
+static const struct iommufd_coherency_ops test_watch_ops = {
+	.reserve = test_watch_reserve,
+	.begin = test_watch_begin,
+	.end = test_watch_end,
+};
+
+static void test_watch_remove(struct test_watch *tw)
+{
+	struct mutex *lock = &tw->watch.ictx->coherency.lock;
+
+	mutex_lock(lock);
+	tw->by_user = true;
+	mutex_unlock(lock);
+	iommufd_unwatch_coherency(&tw->watch);
+	kfree(tw);
+}
+
+static int test_watch_release(struct inode *inode, struct file *file)
+{
+	test_watch_remove(file->private_data);
+	return 0;
+}
+
+static const struct file_operations test_watch_fops = {
+	.release = test_watch_release,
+};
+
+static struct test_watch *test_watch_add(struct iommufd_ucmd *ucmd, u32 idev_id,
+					 unsigned int refuse)
+{
+	struct iommufd_device *idev;
+	struct test_watch *tw;
+	int rc;
+
+	tw = kzalloc(sizeof(*tw), GFP_KERNEL_ACCOUNT);
+	if (!tw)
+		return ERR_PTR(-ENOMEM);
+	tw->by_user = true;
+	tw->state.refuse = refuse;
+
+	if (idev_id) {
+		idev = iommufd_get_device(ucmd, idev_id);
+		if (IS_ERR(idev)) {
+			rc = PTR_ERR(idev);
+			goto out_free;
+		}
+		rc = iommufd_device_watch_coherency(idev, &tw->watch,
+						    &test_watch_ops);
+		iommufd_put_object(ucmd->ictx, &idev->obj);
+	} else {
+		rc = iommufd_ctx_watch_coherency(ucmd->ictx, &tw->watch,
+						 &test_watch_ops);
+	}
+	if (!rc)
+		return tw;
+
+out_free:
+	kfree(tw);
+	return ERR_PTR(rc);
+}
+
+static int iommufd_test_watch(struct iommufd_ucmd *ucmd,
+			      struct iommu_test_cmd *cmd)
+{
+	struct test_watch *tw;
+	struct file *file;
+	int fdno, rc;
+
+	if (cmd->watch.refuse > MAX_ERRNO)
+		return -EINVAL;
+	fdno = get_unused_fd_flags(O_CLOEXEC);
+	if (fdno < 0)
+		return fdno;
+	tw = test_watch_add(ucmd, cmd->id, cmd->watch.refuse);
+	if (IS_ERR(tw)) {
+		rc = PTR_ERR(tw);
+		goto out_put_fdno;
+	}
+	file = anon_inode_getfile("[iommufd-test-watch]", &test_watch_fops, tw,
+				  O_RDWR);
+	if (IS_ERR(file)) {
+		rc = PTR_ERR(file);
+		goto out_remove;
+	}
+
+	cmd->watch.out_fd = fdno;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc)
+		goto out_fput;
+
+	mutex_lock(&ucmd->ictx->coherency.lock);
+	tw->by_user = false;
+	mutex_unlock(&ucmd->ictx->coherency.lock);
+	fd_install(fdno, file);
+	return 0;
+
+out_fput:
+	/* Removes the watch */
+	fput(file);
+	put_unused_fd(fdno);
+	return rc;
+out_remove:
+	test_watch_remove(tw);
+out_put_fdno:
+	put_unused_fd(fdno);
+	return rc;
+}
+
+static int iommufd_test_watch_state(struct iommufd_ucmd *ucmd,
+				    struct iommu_test_cmd *cmd)
+{
+	struct file *file = fget(cmd->id);
+	struct test_watch *tw;
+	int rc = -EBADFD;
+
+	if (!file)
+		return -EBADF;
+	if (file->f_op != &test_watch_fops)
+		goto out_fput;
+	rc = -EINVAL;
+	if (cmd->watch.refuse > MAX_ERRNO)
+		goto out_fput;
+
+	tw = file->private_data;
+	mutex_lock(&tw->watch.ictx->coherency.lock);
+	tw->state.out_fd = cmd->id;
+	tw->state.refuse = cmd->watch.refuse;
+	tw->state.begun = tw->begun;
+	tw->state.noncoherent = source_nr_noncoherent(&tw->watch);
+	cmd->watch = tw->state;
+	mutex_unlock(&tw->watch.ictx->coherency.lock);
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+
+out_fput:
+	fput(file);
+	return rc;
+}
+
+int iommufd_test_coherency(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+
+	switch (cmd->op) {
+	case IOMMU_TEST_OP_MOCK_DETACH:
+		return iommufd_test_mock_detach(ucmd, cmd->id);
+	case IOMMU_TEST_OP_MOCK_FAIL:
+		return iommufd_test_mock_fail(ucmd, cmd);
+	case IOMMU_TEST_OP_WATCH:
+		return iommufd_test_watch(ucmd, cmd);
+	case IOMMU_TEST_OP_WATCH_STATE:
+		return iommufd_test_watch_state(ucmd, cmd);
+	default:
+		return -EOPNOTSUPP;
+	}
+}

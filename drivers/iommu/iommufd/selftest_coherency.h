@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What selftest.c's mock devices need for selftest_coherency.c.
+ */
+#ifndef __IOMMUFD_SELFTEST_COHERENCY_H
+#define __IOMMUFD_SELFTEST_COHERENCY_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+struct device;
+struct iommu_group;
+struct iommu_test_cmd;
+struct iommufd_device;
+struct iommufd_ucmd;
+
+/* In each mock device */
+struct mock_coherency {
+	/* Makes attaching, replacing and detaching exclude each other */
+	struct mutex lock;
+	bool attached;
+	/* To join while the device is added, or NULL */
+	struct iommu_group *group;
+	/* The hardware: on a page table that does not enforce coherency */
+	bool noncoherent;
+	/* Under a lock of selftest_coherency.c */
+	unsigned int fail_nth;
+	int fail_error;
+};
+
+struct mock_coherency *mock_dev_coherency(struct device *dev);
+
+void mock_coherency_init(struct mock_coherency *coherency,
+			 struct iommu_group *group);
+struct iommu_group *mock_coherency_device_group(struct device *dev);
+int mock_coherency_attach_dev(struct mock_coherency *coherency,
+			      bool noncoherent);
+int mock_coherency_change(struct mock_coherency *coherency,
+			  struct iommufd_device *idev, u32 *pt_id);
+int mock_coherency_detach(struct mock_coherency *coherency,
+			  struct iommufd_device *idev);
+struct iommu_group *iommufd_test_group_get(struct iommufd_ucmd *ucmd,
+					   u32 idev_id);
+int iommufd_test_coherency(struct iommufd_ucmd *ucmd);
+
+#endif
