@@ -39,9 +39,8 @@ struct iommu_group *mock_coherency_device_group(struct device *dev)
 	return generic_device_group(dev);
 }
 
-/* Under the lock of the core's group, as every change of a domain is */
-int mock_coherency_attach_dev(struct mock_coherency *coherency,
-			      bool noncoherent)
+/* Asked before anything else can fail, so that rolling back is not what fails */
+int mock_coherency_should_fail(struct mock_coherency *coherency)
 {
 	int rc = 0;
 
@@ -49,9 +48,6 @@ int mock_coherency_attach_dev(struct mock_coherency *coherency,
 	if (coherency->fail_nth && !--coherency->fail_nth)
 		rc = -coherency->fail_error;
 	spin_unlock(&fail_lock);
-
-	if (!rc)
-		WRITE_ONCE(coherency->noncoherent, noncoherent);
 	return rc;
 }
 

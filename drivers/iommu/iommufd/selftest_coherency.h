@@ -21,7 +21,10 @@ struct mock_coherency {
 	bool attached;
 	/* To join while the device is added, or NULL */
 	struct iommu_group *group;
-	/* The hardware: on a page table that does not enforce coherency */
+	/*
+	 * The hardware: on a page table that does not enforce coherency. Changes
+	 * under the lock of the core's group.
+	 */
 	bool noncoherent;
 	/* Under a lock of selftest_coherency.c */
 	unsigned int fail_nth;
@@ -33,8 +36,7 @@ struct mock_coherency *mock_dev_coherency(struct device *dev);
 void mock_coherency_init(struct mock_coherency *coherency,
 			 struct iommu_group *group);
 struct iommu_group *mock_coherency_device_group(struct device *dev);
-int mock_coherency_attach_dev(struct mock_coherency *coherency,
-			      bool noncoherent);
+int mock_coherency_should_fail(struct mock_coherency *coherency);
 int mock_coherency_change(struct mock_coherency *coherency,
 			  struct iommufd_device *idev, u32 *pt_id);
 int mock_coherency_detach(struct mock_coherency *coherency,

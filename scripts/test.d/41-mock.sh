@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Coherency tracking on iommufd's mock devices: every state, failing hardware,
+# refusals, failing allocations, and random walks beside a reference model. The
+# unpatched kernel has neither watches nor such devices, so nothing of this can
+# be run there.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "${0%/*}/../lib.sh"
+# shellcheck source=scripts/boot-unit.sh
+. "${0%/*}/../boot-unit.sh"
+
+unit=mock
+machine='mock devices'
+tests='iommufd_coherency'
+# Mock devices do not go together with a real IOMMU
+words='intel_iommu=off run=/tests/iommufd_coherency'
+
+make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
+boot_tests=$("$TOP/scripts/build-iommu-selftests.sh")
+
+boot_unit release off 0 "$words"
+boot_unit debug off 0 "$words steps=5000" -m 1G
+
+exit "$failed"

@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "coherency_model.h"
+
+#define MAP_IOVA	MOCK_APERTURE_START
+#define MAP_LENGTH	(16 * 4096UL)
+
+/* How a call has ended, as far as watches may have noticed */
+enum outcome {
+	AS_MODELLED,	/* each watch has begun or ended once, or not at all */
+	HW_FAILED,	/* a watch may have begun and ended in vain */
+};
+
+static void __attribute__((noreturn, format(printf, 2, 3)))
+differs(const struct model *m, const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("# seed=%lu, step %lu: ", m->seed, m->step);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	fflush(stdout);
+	exit(1);
+}
+
+static void expect(const struct model *m, long seen, long wanted, const char *what)
+{
+	if (seen != wanted)
+		differs(m, "%s: %ld, has to be %ld", what, seen, wanted);
+}
+
+static void arm_nth(const struct model *m, unsigned int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth);
+
+	if (pwrite(m->fail_nth_fd, text, len, 0) != len)
+		differs(m, "fail-nth cannot be written: %s", strerror(errno));
+}
+
+static bool disarm_nth(const struct model *m)
+{
+	char text[16] = {};
+
+	if (pread(m->fail_nth_fd, text, sizeof(text) - 1, 0) <= 0)
+		differs(m, "fail-nth cannot be read: %s", strerror(errno));
+	arm_nth(m, 0);
+	return !atoi(text);
+}
+
+static int quiet_ioctl(int fd, unsigned long request, void *arg)
+{
+	return ioctl(fd, request, arg) ? -errno : 0;
+}
+
+/* The call that is under test: in it an allocation may have to fail */
+static int tested_ioctl(struct model *m, int fd, unsigned long request, void *arg)
+{
+	int ret;
+
+	m->injected = false;
+	if (!m->fail_nth)
+		return quiet_ioctl(fd, request, arg);
+	arm_nth(m, m->fail_nth);
+	ret = quiet_ioctl(fd, request, arg);
+	m->injected = disarm_nth(m);
+	m->fail_nth = 0;
+	return ret;
+}
+
+long ctx_fdinfo(int fd, const char *key)
+{
+	char path[64], line[128];
+	long value = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
+			value = atol(line + strlen(key) + 1);
+	fclose(file);
+	return value;
+}
+
+struct iommu_test_watch watch_state(struct model *m, int watch)
+{
+	struct model_watch *w = &m->watches[watch];
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_WATCH_STATE,
+		.id = w->seen.out_fd,
+		.watch.refuse = w->refuse,
+	};
+
+	/* Any iommufd will do: the watch knows its own */
+	expect(m, quiet_ioctl(m->ctxs[w->ctx].fd, IOMMU_TEST_CMD, &cmd), 0, "WATCH_STATE");
+	return cmd.watch;
+}
+
+/* The page table of a group: that of any of its devices which is attached */
+static int group_pt(const struct model *m, int group)
+{
+	int i;
+
+	for (i = 0; i < NR_DEVS; i++)
+		if (m->devs[i].used && m->devs[i].group == group && m->devs[i].pt != NONE)
+			return m->devs[i].pt;
+	return NONE;
+}
+
+static bool group_is_noncoherent(const struct model *m, int group)
+{
+	int pt = group_pt(m, group);
+
+	return pt != NONE && !m->pts[pt].enforces;
+}
+
+static bool is_source(const struct model_watch *w, const struct model_dev *dev)
+{
+	return dev->used && dev->ctx == w->ctx && (w->group == NONE || w->group == dev->group);
+}
+
+bool model_noncoherent(const struct model *m, int watch)
+{
+	int i;
+
+	for (i = 0; i < NR_DEVS; i++)
+		if (is_source(&m->watches[watch], &m->devs[i]) &&
+		    group_is_noncoherent(m, m->devs[i].group))
+			return true;
+	return false;
+}
+
+int model_nr_noncoherent(const struct model *m, int ctx)
+{
+	int i, j, nr = 0;
+
+	for (i = 0; i < NR_DEVS; i++) {
+		if (!m->devs[i].used || m->devs[i].ctx != ctx ||
+		    !group_is_noncoherent(m, m->devs[i].group))
+			continue;
+		/* Each group once, by the first of its devices */
+		for (j = 0; !m->devs[j].used || m->devs[j].group != m->devs[i].group; j++)
+			;
+		nr += i == j;
+	}
+	return nr;
+}
+
+static void check_watch(struct model *m, int watch, enum outcome outcome)
+{
+	struct model_watch *w = &m->watches[watch];
+	bool want = model_noncoherent(m, watch), was = w->seen.begun;
+	struct iommu_test_watch now = watch_state(m, watch);
+	__u32 begins = now.begins - w->seen.begins;
+	int i, on_hw = 0;
+
+	for (i = 0; i < NR_DEVS; i++)
+		on_hw += is_source(w, &m->devs[i]) && group_is_noncoherent(m, m->devs[i].group);
+
+	expect(m, now.noncoherent, on_hw, "devices of a watch that the hardware has non-coherent");
+	expect(m, now.begun, want, "a watch has begun");
+	expect(m, now.gaps, 0, "gaps that a watch saw");
+	expect(m, now.reserves - now.ends, want, "reserves of a watch that did not end");
+	if (outcome == HW_FAILED && !was && !want && begins <= 1)
+		goto out;
+	expect(m, begins, want && !was, "times that a watch began");
+out:
+	m->begins += begins;
+	w->seen = now;
+}
+
+static void check(struct model *m, enum outcome outcome)
+{
+	int ctx, i;
+
+	m->step++;
+	for (i = 0; i < NR_WATCHES; i++)
+		if (m->watches[i].used)
+			check_watch(m, i, outcome);
+	for (ctx = 0; ctx < NR_CTXS; ctx++) {
+		int nr = 0, begun = 0;
+
+		for (i = 0; i < NR_WATCHES; i++) {
+			if (!m->watches[i].used || m->watches[i].ctx != ctx)
+				continue;
+			nr++;
+			begun += model_noncoherent(m, i);
+		}
+		expect(m, ctx_fdinfo(m->ctxs[ctx].fd, "noncoherent-attachments"),
+		       model_nr_noncoherent(m, ctx), "noncoherent-attachments");
+		expect(m, ctx_fdinfo(m->ctxs[ctx].fd, "coherency-watches"), nr, "watches");
+		expect(m, ctx_fdinfo(m->ctxs[ctx].fd, "coherency-watches-begun"), begun,
+		       "watches that have begun");
+	}
+}
+
+/* The call has returned @ret, and without anything injected returns @want */
+static void check_return(const struct model *m, int ret, int want, const char *what)
+{
+	if (!m->injected || !ret)
+		expect(m, ret, want, what);
+}
+
+#define free_slot(m, array)						\
+({									\
+	int __i;							\
+									\
+	for (__i = 0; (m)->array[__i].used; __i++)			\
+		if (__i + 1 == sizeof((m)->array) / sizeof((m)->array[0]))	\
+			differs(m, "too many: " #array);		\
+	__i;								\
+})
+
+void model_open(struct model *m)
+{
+	int ctx, i;
+
+	*m = (struct model){ .fail_dev = NONE, .fail_nth_fd = -1 };
+	for (ctx = 0; ctx < NR_CTXS; ctx++) {
+		m->ctxs[ctx].fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+		if (m->ctxs[ctx].fd < 0)
+			differs(m, "/dev/iommu: %s", strerror(errno));
+		for (i = 0; i < NR_IOASES; i++) {
+			struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
+
+			expect(m, quiet_ioctl(m->ctxs[ctx].fd, IOMMU_IOAS_ALLOC, &cmd), 0,
+			       "IOAS_ALLOC");
+			m->ctxs[ctx].ioas[i] = cmd.out_ioas_id;
+		}
+	}
+}
+
+void model_close(struct model *m)
+{
+	int i;
+
+	for (i = 0; i < NR_WATCHES; i++)
+		if (m->watches[i].used)
+			model_unwatch(m, i);
+	for (i = 0; i < NR_CTXS; i++)
+		close(m->ctxs[i].fd);
+}
+
+void model_map(struct model *m, int ctx, int ioas)
+{
+	struct iommu_ioas_map cmd = {
+		.size = sizeof(cmd),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+			 IOMMU_IOAS_MAP_WRITEABLE,
+		.ioas_id = m->ctxs[ctx].ioas[ioas],
+		.length = MAP_LENGTH,
+		.iova = MAP_IOVA,
+	};
+	void *mem = mmap(NULL, MAP_LENGTH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+
+	if (mem == MAP_FAILED)
+		differs(m, "mmap: %s", strerror(errno));
+	cmd.user_va = (uintptr_t)mem;
+	expect(m, quiet_ioctl(m->ctxs[ctx].fd, IOMMU_IOAS_MAP, &cmd), 0, "IOAS_MAP");
+}
+
+static bool group_is_capable(const struct model *m, int group)
+{
+	int i;
+
+	for (i = 0; i < NR_DEVS; i++)
+		if (m->devs[i].used && m->devs[i].group == group && !m->devs[i].capable)
+			return false;
+	return true;
+}
+
+int model_bind(struct model *m, int ctx, bool capable, int sibling)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_BIND,
+		.id = sibling == NONE ? 0 : m->devs[sibling].idev,
+		.mock_domain_flags.dev_flags = capable ? MOCK_FLAGS_DEVICE_ENFORCE_COHERENCY : 0,
+	};
+	int group = sibling == NONE ? m->next_group : m->devs[sibling].group;
+	int pt = group_pt(m, group), dev = free_slot(m, devs), want = 0, ret;
+
+	/* It has to come to where its group is */
+	if (pt != NONE && m->pts[pt].enforces && !capable)
+		want = -EINVAL;
+	ret = tested_ioctl(m, m->ctxs[ctx].fd, IOMMU_TEST_CMD, &cmd);
+	check_return(m, ret, want, "MOCK_BIND");
+	if (!ret) {
+		m->next_group += sibling == NONE;
+		m->devs[dev] = (struct model_dev){
+			.used = true, .ctx = ctx, .group = group, .capable = capable, .pt = NONE,
+			.stdev = cmd.mock_domain_flags.out_stdev_id,
+			.idev = cmd.mock_domain_flags.out_idev_id,
+		};
+	}
+	check(m, AS_MODELLED);
+	return ret ?: dev;
+}
+
+static int alloc_pt(struct model *m, int dev, struct iommu_hwpt_alloc *cmd, struct model_pt pt)
+{
+	int i = free_slot(m, pts), ret;
+
+	cmd->size = sizeof(*cmd);
+	cmd->dev_id = m->devs[dev].idev;
+	ret = tested_ioctl(m, m->ctxs[pt.ctx].fd, IOMMU_HWPT_ALLOC, cmd);
+	check_return(m, ret, 0, "HWPT_ALLOC");
+	if (!ret) {
+		pt.used = true;
+		pt.id = cmd->out_hwpt_id;
+		m->pts[i] = pt;
+	}
+	check(m, AS_MODELLED);
+	return ret ?: i;
+}
+
+/* Page tables enforce what the device that they are made for can */
+int model_alloc_pt(struct model *m, int dev, int ioas)
+{
+	int ctx = m->devs[dev].ctx;
+	struct iommu_hwpt_alloc cmd = {
+		.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+		.pt_id = m->ctxs[ctx].ioas[ioas],
+	};
+
+	return alloc_pt(m, dev, &cmd, (struct model_pt){
+		.ctx = ctx, .ioas = ioas, .parent = NONE, .enforces = m->devs[dev].capable,
+	});
+}
+
+int model_alloc_nested(struct model *m, int dev, int parent)
+{
+	struct iommu_hwpt_selftest data = { .iotlb = IOMMU_TEST_IOTLB_DEFAULT };
+	struct iommu_hwpt_alloc cmd = {
+		.pt_id = m->pts[parent].id,
+		.data_type = IOMMU_HWPT_DATA_SELFTEST,
+		.data_len = sizeof(data),
+		.data_uptr = (uintptr_t)&data,
+	};
+
+	return alloc_pt(m, dev, &cmd, (struct model_pt){
+		.ctx = m->devs[dev].ctx, .ioas = NONE, .parent = parent,
+		.enforces = m->pts[parent].enforces,
+	});
+}
+
+static bool pt_is_used(const struct model *m, int pt)
+{
+	int i;
+
+	for (i = 0; i < NR_DEVS; i++)
+		if (m->devs[i].used && m->devs[i].pt == pt)
+			return true;
+	for (i = 0; i < NR_PTS; i++)
+		if (m->pts[i].used && m->pts[i].parent == pt)
+			return true;
+	return false;
+}
+
+/* An automatic page table goes with the last device that is on it */
+static void forget_pts(struct model *m)
+{
+	int i;
+
+	for (i = 0; i < NR_PTS; i++)
+		if (m->pts[i].automatic && !pt_is_used(m, i))
+			m->pts[i].used = false;
+}
+
+static int destroy(struct model *m, int ctx, __u32 id)
+{
+	struct iommu_destroy cmd = { .size = sizeof(cmd), .id = id };
+
+	return tested_ioctl(m, m->ctxs[ctx].fd, IOMMU_DESTROY, &cmd);
+}
+
+int model_free_pt(struct model *m, int pt)
+{
+	int ret = destroy(m, m->pts[pt].ctx, m->pts[pt].id);
+
+	check_return(m, ret, pt_is_used(m, pt) ? -EBUSY : 0, "destroying a page table");
+	if (!ret)
+		m->pts[pt].used = false;
+	check(m, AS_MODELLED);
+	return ret;
+}
+
+/* What the first watch to refuse says to non-coherent DMA of the group, or 0 */
+static int refusal(const struct model *m, int ctx, int group)
+{
+	const struct model_watch *w, *first = NULL;
+	int i;
+
+	for (i = 0; i < NR_WATCHES; i++) {
+		w = &m->watches[i];
+		if (w->used && w->ctx == ctx && (w->group == NONE || w->group == group) &&
+		    w->refuse && !model_noncoherent(m, i) && (!first || w->order < first->order))
+			first = w;
+	}
+	if (!first)
+		return 0;
+	return first->refuse == EINVAL ? -EPERM : -(int)first->refuse;
+}
+
+/* Is the group on an automatic page table of this address space already? */
+static bool is_on(const struct model *m, int pt, struct model_target to)
+{
+	if (pt == NONE)
+		return false;
+	return to.pt == NONE ? m->pts[pt].automatic && m->pts[pt].ioas == to.ioas : pt == to.pt;
+}
+
+static int predict_change(const struct model *m, const struct model_dev *dev,
+			  struct model_target to)
+{
+	bool enforces = to.pt == NONE ? dev->capable : m->pts[to.pt].enforces;
+	int old = group_pt(m, dev->group);
+
+	if (is_on(m, old, to))
+		return 0;
+	if (old != NONE && dev->pt == NONE)
+		return -EINVAL;
+	if (enforces)
+		return group_is_capable(m, dev->group) ? 0 : -EINVAL;
+	if (group_is_noncoherent(m, dev->group))
+		return 0;
+	return refusal(m, dev->ctx, dev->group);
+}
+
+/* The page table that was chosen automatically */
+static int chosen_pt(struct model *m, const struct model_dev *dev, int ioas, __u32 id)
+{
+	int old = group_pt(m, dev->group), i;
+
+	for (i = 0; i < NR_PTS; i++)
+		if (m->pts[i].used && m->pts[i].ctx == dev->ctx && m->pts[i].id == id)
+			break;
+	if (i == NR_PTS) {
+		i = free_slot(m, pts);
+		m->pts[i] = (struct model_pt){
+			.used = true, .ctx = dev->ctx, .ioas = ioas, .parent = NONE, .id = id,
+			.automatic = true, .enforces = dev->capable,
+		};
+	}
+	expect(m, m->pts[i].automatic && m->pts[i].ioas == ioas, true,
+	       "the page table is an automatic one of the IOAS");
+	if (i != old)
+		expect(m, m->pts[i].enforces, dev->capable,
+		       "an automatic page table enforces what the device can");
+	return i;
+}
+
+static void changed_to(struct model *m, struct model_dev *dev, int pt)
+{
+	int i;
+
+	for (i = 0; i < NR_DEVS; i++)
+		if (m->devs[i].used && m->devs[i].group == dev->group && m->devs[i].pt != NONE)
+			m->devs[i].pt = pt;
+	dev->pt = pt;
+	forget_pts(m);
+}
+
+static bool arm_hw(struct model *m, __u32 nth)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_FAIL,
+		.id = m->devs[m->fail_dev].idev,
+		.mock_fail = { .nth = nth, .error = m->fail_error },
+	};
+
+	expect(m, quiet_ioctl(m->ctxs[m->devs[m->fail_dev].ctx].fd, IOMMU_TEST_CMD, &cmd), 0,
+	       "MOCK_FAIL");
+	return !cmd.mock_fail.nth;
+}
+
+/* Attaches the device, or if it is attached replaces the page table of its group */
+int model_change(struct model *m, int index, struct model_target to)
+{
+	struct model_dev *dev = &m->devs[index];
+	int want = predict_change(m, dev, to), ret;
+	bool hw_failed = false;
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+		.id = dev->stdev,
+		.mock_domain_replace.pt_id = to.pt == NONE ? m->ctxs[dev->ctx].ioas[to.ioas] :
+							     m->pts[to.pt].id,
+	};
+
+	if (m->fail_dev != NONE)
+		arm_hw(m, 1);
+	ret = tested_ioctl(m, m->ctxs[dev->ctx].fd, IOMMU_TEST_CMD, &cmd);
+	if (m->fail_dev != NONE)
+		hw_failed = arm_hw(m, 0);
+
+	/* EINVAL makes the automatic choice go on */
+	if (hw_failed && (m->fail_error != EINVAL || to.pt != NONE))
+		expect(m, ret, -m->fail_error, "attaching to hardware that fails");
+	else if (!hw_failed || ret != -EINVAL)
+		check_return(m, ret, want, "attaching");
+	m->fail_dev = NONE;
+	m->hw_failures += hw_failed;
+	m->refusals += ret && ret != -EINVAL && !hw_failed && !m->injected;
+	m->changes += !ret;
+
+	if (!ret)
+		changed_to(m, dev, to.pt != NONE ? to.pt :
+			   chosen_pt(m, dev, to.ioas, cmd.mock_domain_replace.pt_id));
+	check(m, ret && (hw_failed || m->injected) ? HW_FAILED : AS_MODELLED);
+	return ret;
+}
+
+int model_detach(struct model *m, int dev)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_DETACH,
+		.id = m->devs[dev].idev,
+	};
+	int ret = tested_ioctl(m, m->ctxs[m->devs[dev].ctx].fd, IOMMU_TEST_CMD, &cmd);
+
+	expect(m, ret, m->devs[dev].pt == NONE ? -ENXIO : 0, "MOCK_DETACH");
+	m->devs[dev].pt = NONE;
+	forget_pts(m);
+	check(m, AS_MODELLED);
+	return ret;
+}
+
+int model_unbind(struct model *m, int dev)
+{
+	int ret = destroy(m, m->devs[dev].ctx, m->devs[dev].stdev);
+
+	expect(m, ret, 0, "unbinding");
+	m->devs[dev].used = false;
+	m->devs[dev].pt = NONE;
+	forget_pts(m);
+	check(m, AS_MODELLED);
+	return ret;
+}
+
+static int add_watch(struct model *m, __u32 idev, struct model_watch w)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_WATCH,
+		.id = idev,
+		.watch.refuse = w.refuse,
+	};
+	int i = free_slot(m, watches), want, ret;
+
+	w.order = m->next_order++;
+	m->watches[i] = w;
+	want = !w.refuse || !model_noncoherent(m, i) ? 0 :
+	       w.refuse == EINVAL ? -EPERM : -(int)w.refuse;
+	ret = tested_ioctl(m, m->ctxs[w.ctx].fd, IOMMU_TEST_CMD, &cmd);
+	check_return(m, ret, want, "adding a watch");
+	if (!ret) {
+		m->watches[i].used = true;
+		m->watches[i].seen.out_fd = cmd.watch.out_fd;
+	}
+	check(m, AS_MODELLED);
+	return ret ?: i;
+}
+
+int model_watch_ctx(struct model *m, int ctx, __u32 refuse)
+{
+	return add_watch(m, 0, (struct model_watch){ .ctx = ctx, .group = NONE, .refuse = refuse });
+}
+
+int model_watch_dev(struct model *m, int dev, __u32 refuse)
+{
+	return add_watch(m, m->devs[dev].idev, (struct model_watch){
+		.ctx = m->devs[dev].ctx, .group = m->devs[dev].group, .refuse = refuse,
+	});
+}
+
+void model_unwatch(struct model *m, int watch)
+{
+	m->watches[watch].used = false;
+	close(m->watches[watch].seen.out_fd);
+	check(m, AS_MODELLED);
+}
+
+void model_refuse(struct model *m, int watch, __u32 refuse)
+{
+	m->watches[watch].refuse = refuse;
+	check(m, AS_MODELLED);
+}

@@ -1,0 +1,706 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * When do those who watch an iommufd, or a device, hear of non-coherent DMA?
+ * On mock devices, with every state of a device and every kind of watch, with
+ * failing hardware and refusing watches, and in random walks.
+ *
+ * Each call is compared with coherency_model.c; the tests here choose what to
+ * call, and say by hand what has to come of it.
+ *
+ * Environment: seed= and steps= of the random walks.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+
+#include "../kselftest_harness.h"
+#include "coherency_model.h"
+
+/* Emulated machines and debug kernels are slow: only what hangs is to time out */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	1800
+
+enum state {
+	UNBOUND, BOUND, AUTOMATIC, ENFORCING, LOOSE, NESTED_ENFORCING, NESTED_LOOSE, NR_STATES,
+};
+
+static const char * const state_names[] = {
+	"unbound", "bound", "attached to an IOAS", "attached, enforcing", "attached, not enforcing",
+	"nested on enforcing", "nested on not enforcing",
+};
+
+/* How many watches of each kind */
+struct kind {
+	int ctx;
+	int dev;
+};
+
+struct setup {
+	struct model m;
+	struct kind kind;
+	int watches[4];
+	int nr_watches;
+	/* Never attached: they have page tables made, of either sort */
+	int capable, incapable;
+	int pts[NR_STATES];
+};
+
+static void setup_open(struct setup *s, struct kind kind)
+{
+	struct model *m = &s->m;
+
+	*s = (struct setup){ .kind = kind };
+	model_open(m);
+	s->capable = model_bind(m, 0, true, NONE);
+	s->incapable = model_bind(m, 0, false, NONE);
+	s->pts[ENFORCING] = model_alloc_pt(m, s->capable, 0);
+	s->pts[LOOSE] = model_alloc_pt(m, s->incapable, 0);
+	s->pts[NESTED_ENFORCING] = model_alloc_nested(m, s->incapable, s->pts[ENFORCING]);
+	s->pts[NESTED_LOOSE] = model_alloc_nested(m, s->capable, s->pts[LOOSE]);
+}
+
+static void watch_ctx(struct setup *s)
+{
+	int i;
+
+	for (i = 0; i < s->kind.ctx; i++)
+		s->watches[s->nr_watches++] = model_watch_ctx(&s->m, 0, 0);
+}
+
+static void watch_dev(struct setup *s, int dev)
+{
+	int i;
+
+	for (i = 0; i < s->kind.dev; i++)
+		s->watches[s->nr_watches++] = model_watch_dev(&s->m, dev, 0);
+}
+
+static void watch(struct setup *s, int dev)
+{
+	watch_ctx(s);
+	watch_dev(s, dev);
+}
+
+static void unwatch(struct setup *s)
+{
+	while (s->nr_watches)
+		model_unwatch(&s->m, s->watches[--s->nr_watches]);
+}
+
+/* Of all watches: have they begun, and how many times by now? */
+#define EXPECT_WATCHES(setup, want_begun, want_begins)				\
+do {										\
+	int __i;								\
+										\
+	for (__i = 0; __i < (setup)->nr_watches; __i++) {			\
+		struct iommu_test_watch __now = watch_state(&(setup)->m, (setup)->watches[__i]); \
+										\
+		EXPECT_EQ(want_begun, __now.begun);				\
+		EXPECT_EQ(want_begins, __now.begins);				\
+	}									\
+} while (0)
+
+FIXTURE(transition)
+{
+	struct setup s;
+	int dev;
+};
+
+FIXTURE_VARIANT(transition)
+{
+	struct kind kind;
+	bool capable;
+	enum state from;
+};
+
+#define TRANSITION(name_, nr_ctx, nr_dev, capable_, from_)			\
+	FIXTURE_VARIANT_ADD(transition, name_##_##capable_##_from_##from_)	\
+	{									\
+		.kind = { nr_ctx, nr_dev },					\
+		.capable = capable_,						\
+		.from = from_,							\
+	}
+
+#define TRANSITIONS(name_, nr_ctx, nr_dev)					\
+	TRANSITION(name_, nr_ctx, nr_dev, INCAPABLE, UNBOUND);			\
+	TRANSITION(name_, nr_ctx, nr_dev, INCAPABLE, BOUND);			\
+	TRANSITION(name_, nr_ctx, nr_dev, INCAPABLE, AUTOMATIC);		\
+	TRANSITION(name_, nr_ctx, nr_dev, INCAPABLE, LOOSE);			\
+	TRANSITION(name_, nr_ctx, nr_dev, INCAPABLE, NESTED_LOOSE);		\
+	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, UNBOUND);			\
+	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, BOUND);			\
+	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, AUTOMATIC);			\
+	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, ENFORCING);			\
+	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, LOOSE);			\
+	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, NESTED_ENFORCING);		\
+	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, NESTED_LOOSE)
+
+enum { INCAPABLE, CAPABLE };
+
+TRANSITIONS(context, 1, 0);
+TRANSITIONS(device, 0, 1);
+TRANSITIONS(two_of_each, 2, 2);
+
+FIXTURE_SETUP(transition)
+{
+	setup_open(&self->s, variant->kind);
+	self->dev = NONE;
+}
+
+FIXTURE_TEARDOWN(transition)
+{
+	model_close(&self->s.m);
+}
+
+static bool is_noncoherent(bool capable, enum state state)
+{
+	return state == LOOSE || state == NESTED_LOOSE || (state == AUTOMATIC && !capable);
+}
+
+static int enter(FIXTURE_DATA(transition) * self, bool capable, enum state state)
+{
+	struct model *m = &self->s.m;
+
+	if (self->dev == NONE && state != UNBOUND)
+		self->dev = model_bind(m, 0, capable, NONE);
+	switch (state) {
+	case UNBOUND:
+		if (self->dev != NONE)
+			model_unbind(m, self->dev);
+		self->dev = NONE;
+		return 0;
+	case BOUND:
+		return m->devs[self->dev].pt == NONE ? 0 : model_detach(m, self->dev);
+	case AUTOMATIC:
+		return model_change(m, self->dev, TO_IOAS(0));
+	default:
+		return model_change(m, self->dev, TO_PT(self->s.pts[state]));
+	}
+}
+
+/* A watch that is added @late finds the first state there already */
+static void transition(struct __test_metadata *_metadata, FIXTURE_DATA(transition) * self,
+		       bool capable, enum state from, enum state to, bool late)
+{
+	bool reachable = capable || (to != ENFORCING && to != NESTED_ENFORCING);
+	bool before = is_noncoherent(capable, from);
+	bool after = reachable ? is_noncoherent(capable, to) : before;
+	struct setup *s = &self->s;
+
+	if (!late) {
+		watch_ctx(s);
+		if (from != UNBOUND) {
+			enter(self, capable, BOUND);
+			watch_dev(s, self->dev);
+		}
+	}
+	ASSERT_EQ(0, enter(self, capable, from));
+	if (late)
+		watch_ctx(s);
+	if (from == UNBOUND && to != UNBOUND)
+		enter(self, capable, BOUND);
+	if ((late || from == UNBOUND) && self->dev != NONE)
+		watch_dev(s, self->dev);
+	EXPECT_WATCHES(s, before, before);
+
+	EXPECT_EQ(reachable ? 0 : -EINVAL, enter(self, capable, to)) {
+		TH_LOG("%s, then %s", state_names[from], state_names[to]);
+	}
+	EXPECT_WATCHES(s, after, before || after);
+	EXPECT_EQ(after, ctx_fdinfo(s->m.ctxs[0].fd, "noncoherent-attachments"));
+
+	enter(self, capable, UNBOUND);
+	EXPECT_WATCHES(s, false, before || after);
+	unwatch(s);
+}
+
+TEST_F(transition, to_every_state)
+{
+	enum state to;
+
+	for (to = 0; to < NR_STATES; to++) {
+		transition(_metadata, self, variant->capable, variant->from, to, false);
+		transition(_metadata, self, variant->capable, variant->from, to, true);
+	}
+}
+
+FIXTURE(mock)
+{
+	struct setup s;
+	struct model *m;
+	int *pts;
+};
+
+FIXTURE_VARIANT(mock)
+{
+	struct kind kind;
+};
+
+FIXTURE_VARIANT_ADD(mock, context) { .kind = { .ctx = 1 } };
+FIXTURE_VARIANT_ADD(mock, device) { .kind = { .dev = 1 } };
+FIXTURE_VARIANT_ADD(mock, two_of_each) { .kind = { .ctx = 2, .dev = 2 } };
+
+FIXTURE_SETUP(mock)
+{
+	setup_open(&self->s, variant->kind);
+	self->m = &self->s.m;
+	self->pts = self->s.pts;
+}
+
+FIXTURE_TEARDOWN(mock)
+{
+	model_close(&self->s.m);
+}
+
+/* What a device could have enforced does not matter, what it is on does */
+TEST_F(mock, shared_page_table)
+{
+	struct model *m = self->m;
+	int capable = model_bind(m, 0, true, NONE);
+	int incapable = model_bind(m, 0, false, NONE);
+
+	watch(&self->s, capable);
+	EXPECT_EQ(0, model_change(m, incapable, TO_PT(self->pts[LOOSE])));
+	EXPECT_EQ(0, model_change(m, capable, TO_PT(self->pts[LOOSE])));
+	EXPECT_WATCHES(&self->s, true, 1);
+	EXPECT_EQ(0, model_unbind(m, incapable));
+	EXPECT_WATCHES(&self->s, true, 1);
+	EXPECT_EQ(0, model_change(m, capable, TO_PT(self->pts[ENFORCING])));
+	EXPECT_WATCHES(&self->s, false, 1);
+}
+
+TEST_F(mock, automatic_never_downgrades)
+{
+	struct model *m = self->m;
+	int capable = model_bind(m, 0, true, NONE);
+	int incapable[2];
+	int i;
+
+	/* A page table that does not enforce is in each address space first */
+	for (i = 0; i < 2; i++) {
+		incapable[i] = model_bind(m, 0, false, NONE);
+		EXPECT_EQ(0, model_change(m, incapable[i], TO_IOAS(i)));
+	}
+	self->s.kind.ctx = 0;
+	self->s.kind.dev = 1;
+	watch(&self->s, capable);
+
+	EXPECT_EQ(0, model_change(m, capable, TO_IOAS(0)));
+	EXPECT_NE(m->devs[incapable[0]].pt, m->devs[capable].pt);
+	EXPECT_WATCHES(&self->s, false, 0);
+	EXPECT_EQ(0, model_change(m, capable, TO_IOAS(1)));
+	EXPECT_NE(m->devs[incapable[1]].pt, m->devs[capable].pt);
+	EXPECT_WATCHES(&self->s, false, 0);
+	EXPECT_EQ(0, model_change(m, capable, TO_PT(self->pts[LOOSE])));
+	EXPECT_WATCHES(&self->s, true, 1);
+	EXPECT_EQ(0, model_change(m, capable, TO_IOAS(0)));
+	EXPECT_WATCHES(&self->s, false, 1);
+}
+
+/* The second device of a group changes nothing, and is no less at risk */
+TEST_F(mock, group_counts_once)
+{
+	struct model *m = self->m;
+	int a = model_bind(m, 0, true, NONE);
+	int b = model_bind(m, 0, true, a);
+	struct model_target loose = TO_PT(self->pts[LOOSE]);
+
+	watch(&self->s, b);
+	EXPECT_EQ(0, model_change(m, a, loose));
+	EXPECT_WATCHES(&self->s, true, 1);
+	EXPECT_EQ(-EINVAL, model_change(m, b, TO_PT(self->pts[ENFORCING])));
+	EXPECT_EQ(0, model_change(m, b, loose));
+	EXPECT_EQ(1, ctx_fdinfo(m->ctxs[0].fd, "noncoherent-attachments"));
+	EXPECT_EQ(0, model_detach(m, a));
+	EXPECT_WATCHES(&self->s, true, 1);
+
+	/* One replaces for all */
+	EXPECT_EQ(0, model_change(m, a, loose));
+	EXPECT_EQ(0, model_change(m, b, TO_PT(self->pts[NESTED_ENFORCING])));
+	EXPECT_WATCHES(&self->s, false, 1);
+	EXPECT_EQ(0, model_change(m, a, TO_PT(self->pts[NESTED_LOOSE])));
+	EXPECT_WATCHES(&self->s, true, 2);
+	EXPECT_EQ(0, model_unbind(m, a));
+	EXPECT_WATCHES(&self->s, true, 2);
+	EXPECT_EQ(0, model_unbind(m, b));
+	EXPECT_WATCHES(&self->s, false, 2);
+}
+
+/* A group is as capable as the least of its devices */
+TEST_F(mock, group_decides)
+{
+	struct model *m = self->m;
+	int capable = model_bind(m, 0, true, NONE);
+	int incapable = model_bind(m, 0, false, capable);
+
+	watch(&self->s, capable);
+	EXPECT_EQ(-EINVAL, model_change(m, capable, TO_PT(self->pts[ENFORCING])));
+	EXPECT_EQ(-EINVAL, model_change(m, capable, TO_IOAS(0)));
+	EXPECT_WATCHES(&self->s, false, 0);
+	EXPECT_EQ(0, model_change(m, incapable, TO_IOAS(0)));
+	EXPECT_WATCHES(&self->s, true, 1);
+	/* The group is on it already */
+	EXPECT_EQ(0, model_change(m, capable, TO_IOAS(0)));
+	EXPECT_EQ(0, model_unbind(m, incapable));
+	EXPECT_WATCHES(&self->s, true, 1);
+	EXPECT_EQ(0, model_change(m, capable, TO_PT(self->pts[ENFORCING])));
+	EXPECT_WATCHES(&self->s, false, 1);
+	/* What would have to follow the group there cannot be added */
+	EXPECT_EQ(-EINVAL, model_bind(m, 0, false, capable));
+}
+
+/* Each device of the group fails, on the way from each state to each other one */
+TEST_F(mock, hardware_fails)
+{
+	static const enum state states[] = {
+		BOUND, ENFORCING, LOOSE, NESTED_ENFORCING, NESTED_LOOSE,
+	};
+	struct model *m = self->m;
+	int devs[3] = { model_bind(m, 0, true, NONE) };
+	unsigned int from, to, i, nr = 0;
+
+	for (i = 1; i < ARRAY_SIZE(devs); i++)
+		devs[i] = model_bind(m, 0, true, devs[0]);
+	watch(&self->s, devs[0]);
+
+	for (from = 0; from < ARRAY_SIZE(states); from++) {
+		if (states[from] != BOUND)
+			EXPECT_EQ(0, model_change(m, devs[0], TO_PT(self->pts[states[from]])));
+		for (to = 1; to < ARRAY_SIZE(states); to++) {
+			for (i = 0; to != from && i < ARRAY_SIZE(devs); i++) {
+				m->fail_dev = devs[i];
+				m->fail_error = i % 2 ? EINVAL : ENOMEM;
+				EXPECT_GT(0, model_change(m, devs[0],
+							  TO_PT(self->pts[states[to]])));
+				EXPECT_EQ(++nr, m->hw_failures);
+			}
+		}
+		if (states[from] != BOUND)
+			EXPECT_EQ(0, model_detach(m, devs[0]));
+	}
+}
+
+/* The automatic choice goes on where hardware says EINVAL, without an edge */
+TEST_F(mock, automatic_choice_goes_on)
+{
+	struct model *m = self->m;
+	int first = model_bind(m, 0, false, NONE);
+	int dev = model_bind(m, 0, false, NONE);
+
+	EXPECT_EQ(0, model_change(m, first, TO_IOAS(0)));
+	self->s.kind.ctx = 0;
+	self->s.kind.dev = 1;
+	watch(&self->s, dev);
+
+	m->fail_dev = dev;
+	m->fail_error = EINVAL;
+	EXPECT_EQ(0, model_change(m, dev, TO_IOAS(0)));
+	EXPECT_EQ(1, m->hw_failures);
+	EXPECT_NE(m->devs[first].pt, m->devs[dev].pt);
+	/* Two page tables were tried, and the watch has begun once */
+	EXPECT_WATCHES(&self->s, true, 1);
+
+	EXPECT_EQ(0, model_detach(m, dev));
+	m->fail_dev = dev;
+	m->fail_error = ENOMEM;
+	EXPECT_EQ(-ENOMEM, model_change(m, dev, TO_IOAS(0)));
+	EXPECT_EQ(2, m->hw_failures);
+}
+
+/* One refuses: the others neither begin nor stay reserved, whatever their order */
+TEST_F(mock, refusal_is_private)
+{
+	static const int errors[] = { EPERM, EBUSY, EINVAL };
+	struct model *m = self->m;
+	int dev = model_bind(m, 0, false, NONE), other = model_bind(m, 0, false, NONE);
+	struct iommu_test_watch now;
+	int nay, i, round;
+
+	EXPECT_EQ(0, model_change(m, other, TO_IOAS(0)));
+	EXPECT_EQ(0, model_detach(m, other));
+	for (round = 0; round < 2; round++) {
+		if (round)
+			watch(&self->s, dev);
+		nay = model_watch_dev(m, dev, EPERM);
+		if (!round)
+			watch(&self->s, dev);
+		for (i = 0; i < 3; i++) {
+			int want = errors[i] == EINVAL ? -EPERM : -errors[i];
+
+			model_refuse(m, nay, errors[i]);
+			EXPECT_EQ(want, model_change(m, dev, TO_PT(self->pts[LOOSE])));
+			EXPECT_EQ(want, model_change(m, dev, TO_PT(self->pts[NESTED_LOOSE])));
+			EXPECT_EQ(want, model_change(m, dev, TO_IOAS(1)));
+		}
+		EXPECT_WATCHES(&self->s, false, 0);
+		now = watch_state(m, nay);
+		EXPECT_EQ(9, now.refusals);
+		EXPECT_EQ(0, now.reserves);
+		EXPECT_EQ(0, now.ends);
+		/* Coherent DMA needs nobody's leave, nor does another group's */
+		model_refuse(m, nay, 0);
+		EXPECT_EQ(0, model_change(m, dev, TO_PT(self->pts[LOOSE])));
+		EXPECT_WATCHES(&self->s, true, 1);
+		/* Too late to refuse */
+		model_refuse(m, nay, EPERM);
+		EXPECT_EQ(0, model_change(m, dev, TO_PT(self->pts[NESTED_LOOSE])));
+		EXPECT_EQ(0, model_detach(m, dev));
+		model_unwatch(m, nay);
+		unwatch(&self->s);
+	}
+}
+
+/* EINVAL from a watch is not taken for a page table that does not fit */
+TEST_F(mock, refusal_ends_the_automatic_choice)
+{
+	struct model *m = self->m;
+	int first = model_bind(m, 0, false, NONE);
+	int dev = model_bind(m, 0, false, NONE);
+	struct iommu_test_watch now;
+	int nay;
+
+	EXPECT_EQ(0, model_change(m, first, TO_IOAS(0)));
+	nay = model_watch_dev(m, dev, EINVAL);
+	EXPECT_EQ(-EPERM, model_change(m, dev, TO_IOAS(0)));
+	now = watch_state(m, nay);
+	EXPECT_EQ(1, now.refusals);
+}
+
+/* A refusal while attached to an enforcing page table leaves the device there */
+TEST_F(mock, refused_replacement)
+{
+	struct model *m = self->m;
+	int dev = model_bind(m, 0, true, NONE), nay;
+
+	watch(&self->s, dev);
+	nay = model_watch_dev(m, dev, EACCES);
+	EXPECT_EQ(0, model_change(m, dev, TO_PT(self->pts[ENFORCING])));
+	EXPECT_EQ(-EACCES, model_change(m, dev, TO_PT(self->pts[NESTED_LOOSE])));
+	EXPECT_EQ(0, model_change(m, dev, TO_IOAS(0)));
+	EXPECT_WATCHES(&self->s, false, 0);
+	model_refuse(m, nay, 0);
+	EXPECT_EQ(0, model_change(m, dev, TO_PT(self->pts[NESTED_LOOSE])));
+	EXPECT_WATCHES(&self->s, true, 1);
+}
+
+/* What is there already is refused to who comes: others go on */
+TEST_F(mock, refused_watch)
+{
+	struct model *m = self->m;
+	int dev = model_bind(m, 0, false, NONE);
+
+	watch(&self->s, dev);
+	EXPECT_EQ(0, model_change(m, dev, TO_IOAS(0)));
+	EXPECT_EQ(-EPERM, model_watch_ctx(m, 0, EINVAL));
+	EXPECT_EQ(-EACCES, model_watch_dev(m, dev, EACCES));
+	EXPECT_WATCHES(&self->s, true, 1);
+	EXPECT_EQ(0, model_detach(m, dev));
+	EXPECT_WATCHES(&self->s, false, 1);
+}
+
+TEST_F(mock, contexts_are_apart)
+{
+	struct model *m = self->m;
+	int dev = model_bind(m, 0, false, NONE);
+	int elsewhere = model_bind(m, 1, false, NONE);
+
+	watch(&self->s, dev);
+	EXPECT_LE(0, model_watch_ctx(m, 1, EPERM));
+	EXPECT_EQ(0, model_change(m, dev, TO_IOAS(0)));
+	EXPECT_EQ(-EPERM, model_change(m, elsewhere, TO_IOAS(0)));
+	EXPECT_WATCHES(&self->s, true, 1);
+	EXPECT_EQ(0, model_detach(m, dev));
+	EXPECT_WATCHES(&self->s, false, 1);
+}
+
+/* A watch keeps what it watches, also when nobody else holds the iommufd */
+TEST_F(mock, watch_outlives_the_file)
+{
+	struct iommu_test_cmd cmd = { .size = sizeof(cmd), .op = IOMMU_TEST_OP_WATCH_STATE };
+	struct model *m = self->m;
+	int dev = model_bind(m, 0, false, NONE), i;
+
+	watch(&self->s, dev);
+	EXPECT_EQ(0, model_change(m, dev, TO_IOAS(0)));
+	close(m->ctxs[0].fd);
+	for (i = 0; i < self->s.nr_watches; i++) {
+		struct model_watch *w = &m->watches[self->s.watches[i]];
+
+		cmd.id = w->seen.out_fd;
+		ASSERT_EQ(0, ioctl(m->ctxs[1].fd, IOMMU_TEST_CMD, &cmd));
+		EXPECT_EQ(1, cmd.watch.begun);
+		EXPECT_EQ(1, cmd.watch.noncoherent);
+		EXPECT_EQ(0, close(w->seen.out_fd));
+		w->used = false;
+	}
+}
+
+TEST_F(mock, ops_refuse_nonsense)
+{
+	struct iommu_test_cmd cmd = { .size = sizeof(cmd), .op = IOMMU_TEST_OP_WATCH_STATE };
+	int fd = self->m->ctxs[0].fd;
+
+	cmd.id = 1 << 20;
+	EXPECT_EQ(-1, ioctl(fd, IOMMU_TEST_CMD, &cmd));
+	EXPECT_EQ(EBADF, errno);
+	cmd.id = fd;
+	EXPECT_EQ(-1, ioctl(fd, IOMMU_TEST_CMD, &cmd));
+	EXPECT_EQ(EBADFD, errno);
+	cmd.op = IOMMU_TEST_OP_WATCH;
+	cmd.id = self->m->ctxs[0].ioas[0];
+	EXPECT_EQ(-1, ioctl(fd, IOMMU_TEST_CMD, &cmd));
+	EXPECT_EQ(ENOENT, errno);
+	cmd.op = IOMMU_TEST_OP_MOCK_FAIL;
+	cmd.id = self->m->devs[self->s.capable].idev;
+	cmd.mock_fail.nth = 1;
+	cmd.mock_fail.error = 0;
+	EXPECT_EQ(-1, ioctl(fd, IOMMU_TEST_CMD, &cmd));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-ENXIO, model_detach(self->m, self->s.capable));
+}
+
+/* xorshift64*: the same walk from the same seed, wherever it runs */
+static unsigned int pick(unsigned long *state, unsigned int nr)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return (*state * 0x2545f4914f6cdd1dUL >> 33) % nr;
+}
+
+/* The index of one of @array's used elements for which @cond holds, or NONE */
+#define PICK(rnd, array, cond)							\
+({										\
+	int __start = pick(rnd, ARRAY_SIZE(array)), __i, __found = NONE;	\
+										\
+	for (__i = 0; __i < (int)ARRAY_SIZE(array) && __found == NONE; __i++) {	\
+		typeof(&(array)[0]) it = &(array)[(__start + __i) % ARRAY_SIZE(array)]; \
+										\
+		if (it->used && (cond))						\
+			__found = it - (array);					\
+	}									\
+	__found;								\
+})
+
+#define COUNT(array)								\
+({										\
+	unsigned int __i, __nr = 0;						\
+										\
+	for (__i = 0; __i < ARRAY_SIZE(array); __i++)				\
+		__nr += (array)[__i].used;					\
+	__nr;									\
+})
+
+static const int walk_errors[] = { EINVAL, ENOMEM, EPERM, EBUSY };
+
+static void walk_change(struct model *m, unsigned long *rnd, int dev)
+{
+	int ctx = m->devs[dev].ctx, group = m->devs[dev].group;
+	struct model_target to = TO_IOAS(pick(rnd, NR_IOASES));
+
+	if (pick(rnd, 3)) {
+		int pt = PICK(rnd, m->pts, it->ctx == ctx && !it->automatic);
+
+		if (pt != NONE)
+			to = TO_PT(pt);
+	}
+	if (!pick(rnd, 5)) {
+		m->fail_dev = PICK(rnd, m->devs, it->group == group);
+		m->fail_error = walk_errors[pick(rnd, ARRAY_SIZE(walk_errors))];
+	}
+	model_change(m, dev, to);
+}
+
+/* Room is left for the page tables that are chosen automatically */
+static void walk_pts(struct model *m, unsigned long *rnd, int dev)
+{
+	int ctx = m->devs[dev].ctx, pt;
+
+	if (COUNT(m->pts) > NR_PTS - NR_DEVS - 1 || !pick(rnd, 3)) {
+		pt = PICK(rnd, m->pts, !it->automatic);
+		if (pt != NONE)
+			model_free_pt(m, pt);
+		return;
+	}
+	pt = PICK(rnd, m->pts, it->ctx == ctx && !it->automatic && it->parent == NONE);
+	if (pt == NONE || pick(rnd, 2))
+		model_alloc_pt(m, dev, pick(rnd, NR_IOASES));
+	else
+		model_alloc_nested(m, dev, pt);
+}
+
+static void walk_watches(struct model *m, unsigned long *rnd, int dev)
+{
+	__u32 refuse = pick(rnd, 3) ? 0 : walk_errors[pick(rnd, ARRAY_SIZE(walk_errors))];
+	int watch = PICK(rnd, m->watches, true);
+
+	if (watch != NONE && pick(rnd, 2)) {
+		model_refuse(m, watch, refuse);
+	} else if (watch != NONE && (COUNT(m->watches) == NR_WATCHES || pick(rnd, 2))) {
+		model_unwatch(m, watch);
+	} else if (dev == NONE || pick(rnd, 2)) {
+		model_watch_ctx(m, pick(rnd, NR_CTXS), refuse);
+	} else {
+		model_watch_dev(m, dev, refuse);
+	}
+}
+
+static void walk_devices(struct model *m, unsigned long *rnd, int dev)
+{
+	if (dev != NONE && (COUNT(m->devs) == NR_DEVS || pick(rnd, 2)))
+		model_unbind(m, dev);
+	else if (dev == NONE || pick(rnd, 2))
+		model_bind(m, pick(rnd, NR_CTXS), pick(rnd, 2), NONE);
+	else
+		model_bind(m, m->devs[dev].ctx, pick(rnd, 3), dev);
+}
+
+static void walk_step(struct model *m, unsigned long *rnd)
+{
+	unsigned int what = pick(rnd, 100);
+	int dev = PICK(rnd, m->devs, true);
+
+	if (dev == NONE || what < 5)
+		walk_devices(m, rnd, dev);
+	else if (what < 15)
+		walk_watches(m, rnd, dev);
+	else if (what < 25)
+		walk_pts(m, rnd, dev);
+	else if (what < 40)
+		model_detach(m, dev);
+	else
+		walk_change(m, rnd, dev);
+}
+
+static unsigned long env(const char *name, unsigned long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoul(text, NULL, 0) : otherwise;
+}
+
+TEST(random_walk)
+{
+	unsigned long seed, rnd, i, steps = env("steps", 100000);
+	struct model m;
+
+	ASSERT_EQ(sizeof(seed), getrandom(&seed, sizeof(seed), 0));
+	seed = env("seed", seed) | 1;
+	TH_LOG("%lu steps, seed=%lu", steps, seed);
+
+	rnd = seed;
+	model_open(&m);
+	m.seed = seed;
+	for (i = 0; i < steps; i++)
+		walk_step(&m, &rnd);
+	TH_LOG("%lu changes, %lu hardware failures, %lu refusals, %lu begins", m.changes,
+	       m.hw_failures, m.refusals, m.begins);
+	EXPECT_LT(steps / 10, m.changes);
+	EXPECT_LT(steps / 100, m.hw_failures);
+	EXPECT_LT(steps / 1000, m.refusals);
+	EXPECT_LT(steps / 100, m.begins);
+	model_close(&m);
+}
+
+TEST_HARNESS_MAIN
