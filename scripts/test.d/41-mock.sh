@@ -13,14 +13,14 @@ set -eu
 
 unit=mock
 machine='mock devices'
-tests='iommufd_coherency'
+tests='iommufd_coherency iommufd_coherency_fail_nth'
 # Mock devices do not go together with a real IOMMU
-words='intel_iommu=off run=/tests/iommufd_coherency'
+words='intel_iommu=off run=/tests/iommufd_coherency_fail_nth run=/tests/iommufd_coherency'
 
 make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
 boot_tests=$("$TOP/scripts/build-iommu-selftests.sh")
 
-boot_unit release off 0 "$words"
-boot_unit debug off 0 "$words steps=5000" -m 1G
+boot_unit release off 0 "$words" -d 0
+boot_unit debug off 0 "$words steps=5000" -d 0 -m 1G
 
 exit "$failed"

@@ -80,21 +80,28 @@ static int tested_ioctl(struct model *m, int fd, unsigned long request, void *ar
 	return ret;
 }
 
-long ctx_fdinfo(int fd, const char *key)
+static void read_fdinfo(const struct model *m, int ctx, char text[1024])
 {
-	char path[64], line[128];
-	long value = -1;
-	FILE *file;
+	ssize_t len = pread(m->ctxs[ctx].fdinfo, text, 1023, 0);
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	file = fopen(path, "re");
-	if (!file)
-		return -1;
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
-			value = atol(line + strlen(key) + 1);
-	fclose(file);
-	return value;
+	if (len <= 0)
+		differs(m, "fdinfo cannot be read: %s", strerror(errno));
+	text[len] = 0;
+}
+
+static long find_fdinfo(const char *text, const char *key)
+{
+	const char *found = strstr(text, key);
+
+	return found ? atol(found + strlen(key)) : -1;
+}
+
+long ctx_fdinfo(const struct model *m, int ctx, const char *key)
+{
+	char text[1024];
+
+	read_fdinfo(m, ctx, text);
+	return find_fdinfo(text, key);
 }
 
 struct iommu_test_watch watch_state(struct model *m, int watch)
@@ -195,6 +202,7 @@ static void check(struct model *m, enum outcome outcome)
 			check_watch(m, i, outcome);
 	for (ctx = 0; ctx < NR_CTXS; ctx++) {
 		int nr = 0, begun = 0;
+		char text[1024];
 
 		for (i = 0; i < NR_WATCHES; i++) {
 			if (!m->watches[i].used || m->watches[i].ctx != ctx)
@@ -202,10 +210,11 @@ static void check(struct model *m, enum outcome outcome)
 			nr++;
 			begun += model_noncoherent(m, i);
 		}
-		expect(m, ctx_fdinfo(m->ctxs[ctx].fd, "noncoherent-attachments"),
+		read_fdinfo(m, ctx, text);
+		expect(m, find_fdinfo(text, "noncoherent-attachments:"),
 		       model_nr_noncoherent(m, ctx), "noncoherent-attachments");
-		expect(m, ctx_fdinfo(m->ctxs[ctx].fd, "coherency-watches"), nr, "watches");
-		expect(m, ctx_fdinfo(m->ctxs[ctx].fd, "coherency-watches-begun"), begun,
+		expect(m, find_fdinfo(text, "coherency-watches:"), nr, "watches");
+		expect(m, find_fdinfo(text, "coherency-watches-begun:"), begun,
 		       "watches that have begun");
 	}
 }
@@ -229,6 +238,7 @@ static void check_return(const struct model *m, int ret, int want, const char *w
 
 void model_open(struct model *m)
 {
+	char path[64];
 	int ctx, i;
 
 	*m = (struct model){ .fail_dev = NONE, .fail_nth_fd = -1 };
@@ -236,6 +246,8 @@ void model_open(struct model *m)
 		m->ctxs[ctx].fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 		if (m->ctxs[ctx].fd < 0)
 			differs(m, "/dev/iommu: %s", strerror(errno));
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", m->ctxs[ctx].fd);
+		m->ctxs[ctx].fdinfo = open(path, O_RDONLY | O_CLOEXEC);
 		for (i = 0; i < NR_IOASES; i++) {
 			struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
 
@@ -253,8 +265,10 @@ void model_close(struct model *m)
 	for (i = 0; i < NR_WATCHES; i++)
 		if (m->watches[i].used)
 			model_unwatch(m, i);
-	for (i = 0; i < NR_CTXS; i++)
+	for (i = 0; i < NR_CTXS; i++) {
+		close(m->ctxs[i].fdinfo);
 		close(m->ctxs[i].fd);
+	}
 }
 
 void model_map(struct model *m, int ctx, int ioas)
@@ -538,8 +552,9 @@ int model_detach(struct model *m, int dev)
 	};
 	int ret = tested_ioctl(m, m->ctxs[m->devs[dev].ctx].fd, IOMMU_TEST_CMD, &cmd);
 
-	expect(m, ret, m->devs[dev].pt == NONE ? -ENXIO : 0, "MOCK_DETACH");
-	m->devs[dev].pt = NONE;
+	check_return(m, ret, m->devs[dev].pt == NONE ? -ENXIO : 0, "MOCK_DETACH");
+	if (!ret)
+		m->devs[dev].pt = NONE;
 	forget_pts(m);
 	check(m, AS_MODELLED);
 	return ret;

@@ -54,6 +54,7 @@ struct model_watch {
 struct model {
 	struct {
 		int fd;
+		int fdinfo;
 		__u32 ioas[NR_IOASES];
 	} ctxs[NR_CTXS];
 	struct model_dev devs[NR_DEVS];
@@ -114,6 +115,6 @@ bool model_noncoherent(const struct model *m, int watch);
 int model_nr_noncoherent(const struct model *m, int ctx);
 
 struct iommu_test_watch watch_state(struct model *m, int watch);
-long ctx_fdinfo(int fd, const char *key);
+long ctx_fdinfo(const struct model *m, int ctx, const char *key);
 
 #endif /* SELFTEST_IOMMU_COHERENCY_MODEL_H */

@@ -208,7 +208,7 @@ static void transition(struct __test_metadata *_metadata, FIXTURE_DATA(transitio
 		TH_LOG("%s, then %s", state_names[from], state_names[to]);
 	}
 	EXPECT_WATCHES(s, after, before || after);
-	EXPECT_EQ(after, ctx_fdinfo(s->m.ctxs[0].fd, "noncoherent-attachments"));
+	EXPECT_EQ(after, ctx_fdinfo(&s->m, 0, "noncoherent-attachments:"));
 
 	enter(self, capable, UNBOUND);
 	EXPECT_WATCHES(s, false, before || after);
@@ -311,7 +311,7 @@ TEST_F(mock, group_counts_once)
 	EXPECT_WATCHES(&self->s, true, 1);
 	EXPECT_EQ(-EINVAL, model_change(m, b, TO_PT(self->pts[ENFORCING])));
 	EXPECT_EQ(0, model_change(m, b, loose));
-	EXPECT_EQ(1, ctx_fdinfo(m->ctxs[0].fd, "noncoherent-attachments"));
+	EXPECT_EQ(1, ctx_fdinfo(m, 0, "noncoherent-attachments:"));
 	EXPECT_EQ(0, model_detach(m, a));
 	EXPECT_WATCHES(&self->s, true, 1);
 

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * All or nothing: each allocation in turn, and each place where iommufd's
+ * selftest lets its mock domains fail, fails once of what binds, attaches,
+ * replaces, detaches and watches a mock device. The model sees to it that what
+ * failed has changed nothing, and the next try has to succeed.
+ *
+ * Needs failslab in debugfs.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "coherency_model.h"
+
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	900
+
+#define DEBUGFS		"/sys/kernel/debug/"
+#define MAX_FAULTS	400
+
+FIXTURE(fail)
+{
+	struct model m;
+	int dev;		/* as the variant says */
+	int incapable;
+	int sibling;
+	int loose, nested;	/* page tables */
+	int watches[2];
+};
+
+/* Attached to what does not enforce there is an edge to undo, else there is none */
+FIXTURE_VARIANT(fail)
+{
+	bool capable;
+};
+
+FIXTURE_VARIANT_ADD(fail, incapable) { .capable = false };
+FIXTURE_VARIANT_ADD(fail, capable) { .capable = true };
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	close(fd);
+	return written;
+}
+
+FIXTURE_SETUP(fail)
+{
+	struct model *m = &self->m;
+	int i;
+
+	ASSERT_TRUE(write_file(DEBUGFS "failslab/ignore-gfp-wait", "N"));
+	ASSERT_TRUE(write_file(DEBUGFS "failslab/verbose", "0"));
+	ASSERT_TRUE(write_file(DEBUGFS "fail_iommufd/verbose", "0"));
+
+	model_open(m);
+	m->fail_nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, m->fail_nth_fd);
+	for (i = 0; i < NR_IOASES; i++)
+		model_map(m, 0, i);
+	self->dev = model_bind(m, 0, variant->capable, NONE);
+	self->sibling = model_bind(m, 0, variant->capable, self->dev);
+	self->incapable = model_bind(m, 0, false, NONE);
+	self->loose = model_alloc_pt(m, self->incapable, 0);
+	self->nested = model_alloc_nested(m, self->incapable, self->loose);
+	self->watches[0] = model_watch_ctx(m, 0, 0);
+	self->watches[1] = model_watch_dev(m, self->dev, 0);
+}
+
+FIXTURE_TEARDOWN(fail)
+{
+	close(self->m.fail_nth_fd);
+	model_close(&self->m);
+}
+
+/*
+ * Makes @call, with its first, its second .. allocation failing, until it has
+ * succeeded without a failure. An allocation may fail without harm; @undo then
+ * undoes what succeeded. The model compares after each of them.
+ */
+#define FOR_EACH_FAULT(call, undo)						\
+({										\
+	unsigned int nth, nr_failed = 0;					\
+	int ret;								\
+										\
+	for (nth = 1;; nth++) {							\
+		ASSERT_GT(MAX_FAULTS, nth);					\
+		self->m.fail_nth = nth;						\
+		ret = (call);							\
+		if (ret < 0) {							\
+			ASSERT_TRUE(self->m.injected);				\
+			nr_failed++;						\
+		} else if (self->m.injected) {					\
+			undo;							\
+		} else {							\
+			break;							\
+		}								\
+	}									\
+	TH_LOG(#call ": %u allocations, %u failures", nth - 1, nr_failed);	\
+	nr_failed;								\
+})
+
+static void expect_watches(struct __test_metadata *_metadata, FIXTURE_DATA(fail) * self,
+			   bool begun)
+{
+	EXPECT_EQ(begun, watch_state(&self->m, self->watches[0]).begun);
+	EXPECT_EQ(begun, watch_state(&self->m, self->watches[1]).begun);
+}
+
+TEST_F(fail, bind)
+{
+	struct model *m = &self->m;
+
+	EXPECT_LT(0, FOR_EACH_FAULT(model_bind(m, 0, variant->capable, NONE),
+				    model_unbind(m, ret)));
+	model_change(m, self->dev, TO_IOAS(0));
+	/* Joins a group that is attached */
+	EXPECT_LT(0, FOR_EACH_FAULT(model_bind(m, 0, variant->capable, self->dev),
+				    model_unbind(m, ret)));
+	expect_watches(_metadata, self, !variant->capable);
+}
+
+TEST_F(fail, page_tables)
+{
+	struct model *m = &self->m;
+
+	EXPECT_LT(0, FOR_EACH_FAULT(model_alloc_pt(m, self->dev, 0), model_free_pt(m, ret)));
+	EXPECT_LT(0, FOR_EACH_FAULT(model_alloc_nested(m, self->dev, self->loose),
+				    model_free_pt(m, ret)));
+}
+
+TEST_F(fail, attach)
+{
+	struct model *m = &self->m;
+	int targets[] = { self->loose, self->nested, model_alloc_pt(m, self->dev, 1) };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(targets); i++) {
+		EXPECT_LT(0, FOR_EACH_FAULT(model_change(m, self->dev, TO_PT(targets[i])),
+					    model_detach(m, self->dev)));
+		expect_watches(_metadata, self, !m->pts[targets[i]].enforces);
+		model_detach(m, self->dev);
+	}
+}
+
+TEST_F(fail, attach_automatically)
+{
+	struct model *m = &self->m;
+
+	EXPECT_LT(0, FOR_EACH_FAULT(model_change(m, self->dev, TO_IOAS(0)),
+				    model_detach(m, self->dev)));
+	expect_watches(_metadata, self, !variant->capable);
+	/* What its sibling is on */
+	EXPECT_LT(0, FOR_EACH_FAULT(model_change(m, self->sibling, TO_IOAS(0)),
+				    model_detach(m, self->sibling)));
+	EXPECT_EQ(m->devs[self->dev].pt, m->devs[self->sibling].pt);
+}
+
+TEST_F(fail, attach_to_a_shared_automatic_page_table)
+{
+	struct model *m = &self->m;
+	int other = model_bind(m, 0, variant->capable, NONE);
+
+	model_change(m, other, TO_IOAS(0));
+	EXPECT_LT(0, FOR_EACH_FAULT(model_change(m, self->dev, TO_IOAS(0)),
+				    model_detach(m, self->dev)));
+	EXPECT_EQ(m->devs[other].pt, m->devs[self->dev].pt);
+}
+
+/* Both devices of the group are attached: what fails has to leave both where they were */
+TEST_F(fail, replace)
+{
+	struct model *m = &self->m;
+	int own = model_alloc_pt(m, self->dev, 1);
+	struct model_target targets[] = {
+		TO_PT(self->loose), TO_PT(self->nested), TO_PT(own), TO_IOAS(0), TO_IOAS(1),
+	};
+	int from, to;
+
+	model_change(m, self->dev, TO_PT(self->loose));
+	model_change(m, self->sibling, TO_PT(self->loose));
+	for (from = 0; from < ARRAY_SIZE(targets); from++) {
+		for (to = 0; to < ARRAY_SIZE(targets); to++) {
+			model_change(m, self->dev, targets[from]);
+			if (from == to)
+				continue;
+			EXPECT_LT(0, FOR_EACH_FAULT(model_change(m, self->dev, targets[to]),
+						    model_change(m, self->dev, targets[from])));
+		}
+	}
+}
+
+TEST_F(fail, detach)
+{
+	struct model *m = &self->m;
+
+	model_change(m, self->dev, TO_IOAS(0));
+	/* Detaching cannot fail; that the op does not find the device can */
+	EXPECT_EQ(1, FOR_EACH_FAULT(model_detach(m, self->dev),
+				    model_change(m, self->dev, TO_IOAS(0))));
+	expect_watches(_metadata, self, false);
+	model_change(m, self->dev, TO_IOAS(0));
+	EXPECT_EQ(0, FOR_EACH_FAULT(model_unbind(m, self->dev),
+				    (self->dev = model_bind(m, 0, variant->capable, NONE),
+				     model_change(m, self->dev, TO_IOAS(0)))));
+	expect_watches(_metadata, self, false);
+}
+
+TEST_F(fail, watch)
+{
+	struct model *m = &self->m;
+
+	EXPECT_LT(0, FOR_EACH_FAULT(model_watch_ctx(m, 0, 0), model_unwatch(m, ret)));
+	EXPECT_LT(0, FOR_EACH_FAULT(model_watch_dev(m, self->dev, 0), model_unwatch(m, ret)));
+	/* Begins at once, and has to end when what follows fails */
+	model_change(m, self->dev, TO_PT(self->loose));
+	EXPECT_LT(0, FOR_EACH_FAULT(model_watch_ctx(m, 0, 0), model_unwatch(m, ret)));
+	EXPECT_LT(0, FOR_EACH_FAULT(model_watch_dev(m, self->dev, 0), model_unwatch(m, ret)));
+}
+
+TEST_HARNESS_MAIN
