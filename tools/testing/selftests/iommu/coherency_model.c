@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -258,6 +259,20 @@ void model_open(struct model *m)
 	}
 }
 
+/* A context that nobody has a file of any more must not have kept its devices */
+static void expect_no_devices(const struct model *m)
+{
+	struct dirent *entry;
+	DIR *dir = opendir("/sys/bus/iommufd_mock/devices");
+
+	if (!dir)
+		differs(m, "the bus of mock devices: %s", strerror(errno));
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			differs(m, "%s is left, and with it its iommufd", entry->d_name);
+	closedir(dir);
+}
+
 void model_close(struct model *m)
 {
 	int i;
@@ -269,6 +284,7 @@ void model_close(struct model *m)
 		close(m->ctxs[i].fdinfo);
 		close(m->ctxs[i].fd);
 	}
+	expect_no_devices(m);
 }
 
 void model_map(struct model *m, int ctx, int ioas)
