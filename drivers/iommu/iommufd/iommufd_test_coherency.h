@@ -63,8 +63,9 @@ struct iommu_test_mock_fail {
  * @ends: Out: calls of end, also of those that undo only a reserve
  * @noncoherent: Out: mock devices of the source that the hardware has on a page
  *	table which does not enforce cache coherency, now
- * @gaps: Out: callbacks during which that was not 0, or not as reserved and
- *	begun are to be; what adds and removes a watch excepted
+ * @gaps: Out: callbacks during which that was not 0, what adds and removes a
+ *	watch excepted; callbacks out of order; and any watches at all that were
+ *	removed without an end which they were owed
  *
  * Members other than @out_fd are set by both ops and read by the second.
  */

@@ -232,6 +232,9 @@ static const struct iommufd_coherency_ops test_watch_ops = {
 	.end = test_watch_end,
 };
 
+/* Watches removed without an end, which have no state any more to tell it in */
+static atomic_t nr_unended;
+
 static void test_watch_remove(struct test_watch *tw)
 {
 	struct mutex *lock = &tw->watch.ictx->coherency.lock;
@@ -240,6 +243,8 @@ static void test_watch_remove(struct test_watch *tw)
 	tw->by_user = true;
 	mutex_unlock(lock);
 	iommufd_unwatch_coherency(&tw->watch);
+	if (tw->reserved)
+		atomic_inc(&nr_unended);
 	kfree(tw);
 }
 
@@ -356,6 +361,7 @@ static int iommufd_test_watch_state(struct iommufd_ucmd *ucmd,
 	tw->state.begun = tw->begun;
 	tw->state.noncoherent = source_nr_noncoherent(&tw->watch);
 	cmd->watch = tw->state;
+	cmd->watch.gaps += atomic_read(&nr_unended);
 	mutex_unlock(&tw->watch.ictx->coherency.lock);
 	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 
