@@ -26,8 +26,8 @@ cd "$(source_tree release)/tools/testing/selftests/iommu"
 : > "$log"
 for test in $tests; do
 	# shellcheck disable=SC2086 # a list of words
-	gcc -static -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -D_GNU_SOURCE \
-		-isystem "$objects/usr/include" -o "$out/$(basename "$test" .c)" "$test" $library \
+	gcc -static -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-clobbered \
+		-D_GNU_SOURCE -isystem "$objects/usr/include" -o "$out/$(basename "$test" .c)" "$test" $library \
 		>> "$log" 2>&1 || failed "$log" "the selftests of iommufd did not build"
 done
 echo "$out"

@@ -22,8 +22,7 @@ enum outcome {
 	HW_FAILED,	/* a watch may have begun and ended in vain */
 };
 
-static void __attribute__((noreturn, format(printf, 2, 3)))
-differs(const struct model *m, const char *fmt, ...)
+static void differs(const struct model *m, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -227,15 +226,17 @@ static void check_return(const struct model *m, int ret, int want, const char *w
 		expect(m, ret, want, what);
 }
 
-#define free_slot(m, array)						\
-({									\
-	int __i;							\
-									\
-	for (__i = 0; (m)->array[__i].used; __i++)			\
-		if (__i + 1 == sizeof((m)->array) / sizeof((m)->array[0]))	\
-			differs(m, "too many: " #array);		\
-	__i;								\
-})
+/* In an array of structs that begin with "bool used" */
+static int free_slot(const struct model *m, const void *array, size_t size, int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++)
+		if (!*(const bool *)((const char *)array + i * size))
+			return i;
+	differs(m, "no room for another one, of %d", nr);
+	return NONE;
+}
 
 void model_open(struct model *m)
 {
@@ -325,7 +326,8 @@ int model_bind(struct model *m, int ctx, bool capable, int sibling)
 		.mock_domain_flags.dev_flags = capable ? MOCK_FLAGS_DEVICE_ENFORCE_COHERENCY : 0,
 	};
 	int group = sibling == NONE ? m->next_group : m->devs[sibling].group;
-	int pt = group_pt(m, group), dev = free_slot(m, devs), want = 0, ret;
+	int dev = free_slot(m, m->devs, sizeof(m->devs[0]), NR_DEVS);
+	int pt = group_pt(m, group), want = 0, ret;
 
 	/* It has to come to where its group is */
 	if (pt != NONE && m->pts[pt].enforces && !capable)
@@ -346,7 +348,7 @@ int model_bind(struct model *m, int ctx, bool capable, int sibling)
 
 static int alloc_pt(struct model *m, int dev, struct iommu_hwpt_alloc *cmd, struct model_pt pt)
 {
-	int i = free_slot(m, pts), ret;
+	int i = free_slot(m, m->pts, sizeof(m->pts[0]), NR_PTS), ret;
 
 	cmd->size = sizeof(*cmd);
 	cmd->dev_id = m->devs[dev].idev;
@@ -483,7 +485,7 @@ static int chosen_pt(struct model *m, const struct model_dev *dev, int ioas, __u
 		if (m->pts[i].used && m->pts[i].ctx == dev->ctx && m->pts[i].id == id)
 			break;
 	if (i == NR_PTS) {
-		i = free_slot(m, pts);
+		i = free_slot(m, m->pts, sizeof(m->pts[0]), NR_PTS);
 		m->pts[i] = (struct model_pt){
 			.used = true, .ctx = dev->ctx, .ioas = ioas, .parent = NONE, .id = id,
 			.automatic = true, .enforces = dev->capable,
@@ -596,7 +598,7 @@ static int add_watch(struct model *m, __u32 idev, struct model_watch w)
 		.id = idev,
 		.watch.refuse = w.refuse,
 	};
-	int i = free_slot(m, watches), want, ret;
+	int i = free_slot(m, m->watches, sizeof(m->watches[0]), NR_WATCHES), want, ret;
 
 	w.order = m->next_order++;
 	m->watches[i] = w;

@@ -89,17 +89,25 @@ static void unwatch(struct setup *s)
 }
 
 /* Of all watches: have they begun, and how many times by now? */
-#define EXPECT_WATCHES(setup, want_begun, want_begins)				\
-do {										\
-	int __i;								\
-										\
-	for (__i = 0; __i < (setup)->nr_watches; __i++) {			\
-		struct iommu_test_watch __now = watch_state(&(setup)->m, (setup)->watches[__i]); \
-										\
-		EXPECT_EQ(want_begun, __now.begun);				\
-		EXPECT_EQ(want_begins, __now.begins);				\
-	}									\
-} while (0)
+static void expect_watches(struct __test_metadata *_metadata, int line, struct setup *s,
+			   bool begun, unsigned int begins)
+{
+	int i;
+
+	for (i = 0; i < s->nr_watches; i++) {
+		struct iommu_test_watch now = watch_state(&s->m, s->watches[i]);
+
+		EXPECT_EQ(begun, now.begun) {
+			TH_LOG("line %d, watch %d", line, i);
+		}
+		EXPECT_EQ(begins, now.begins) {
+			TH_LOG("line %d, watch %d", line, i);
+		}
+	}
+}
+
+#define EXPECT_WATCHES(setup, begun, begins) \
+	expect_watches(_metadata, __LINE__, setup, begun, begins)
 
 FIXTURE(transition)
 {
@@ -111,36 +119,16 @@ FIXTURE_VARIANT(transition)
 {
 	struct kind kind;
 	bool capable;
-	enum state from;
 };
 
-#define TRANSITION(name_, nr_ctx, nr_dev, capable_, from_)			\
-	FIXTURE_VARIANT_ADD(transition, name_##_##capable_##_from_##from_)	\
-	{									\
-		.kind = { nr_ctx, nr_dev },					\
-		.capable = capable_,						\
-		.from = from_,							\
-	}
-
-#define TRANSITIONS(name_, nr_ctx, nr_dev)					\
-	TRANSITION(name_, nr_ctx, nr_dev, INCAPABLE, UNBOUND);			\
-	TRANSITION(name_, nr_ctx, nr_dev, INCAPABLE, BOUND);			\
-	TRANSITION(name_, nr_ctx, nr_dev, INCAPABLE, AUTOMATIC);		\
-	TRANSITION(name_, nr_ctx, nr_dev, INCAPABLE, LOOSE);			\
-	TRANSITION(name_, nr_ctx, nr_dev, INCAPABLE, NESTED_LOOSE);		\
-	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, UNBOUND);			\
-	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, BOUND);			\
-	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, AUTOMATIC);			\
-	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, ENFORCING);			\
-	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, LOOSE);			\
-	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, NESTED_ENFORCING);		\
-	TRANSITION(name_, nr_ctx, nr_dev, CAPABLE, NESTED_LOOSE)
-
-enum { INCAPABLE, CAPABLE };
-
-TRANSITIONS(context, 1, 0);
-TRANSITIONS(device, 0, 1);
-TRANSITIONS(two_of_each, 2, 2);
+FIXTURE_VARIANT_ADD(transition, context_incapable) { .kind = { .ctx = 1 } };
+FIXTURE_VARIANT_ADD(transition, device_incapable) { .kind = { .dev = 1 } };
+FIXTURE_VARIANT_ADD(transition, two_of_each_incapable) { .kind = { .ctx = 2, .dev = 2 } };
+FIXTURE_VARIANT_ADD(transition, context_capable) { .kind = { .ctx = 1 }, .capable = true };
+FIXTURE_VARIANT_ADD(transition, device_capable) { .kind = { .dev = 1 }, .capable = true };
+FIXTURE_VARIANT_ADD(transition, two_of_each_capable) {
+	.kind = { .ctx = 2, .dev = 2 }, .capable = true,
+};
 
 FIXTURE_SETUP(transition)
 {
@@ -151,6 +139,11 @@ FIXTURE_SETUP(transition)
 FIXTURE_TEARDOWN(transition)
 {
 	model_close(&self->s.m);
+}
+
+static bool is_reachable(bool capable, enum state state)
+{
+	return capable || (state != ENFORCING && state != NESTED_ENFORCING);
 }
 
 static bool is_noncoherent(bool capable, enum state state)
@@ -183,7 +176,7 @@ static int enter(FIXTURE_DATA(transition) * self, bool capable, enum state state
 static void transition(struct __test_metadata *_metadata, FIXTURE_DATA(transition) * self,
 		       bool capable, enum state from, enum state to, bool late)
 {
-	bool reachable = capable || (to != ENFORCING && to != NESTED_ENFORCING);
+	bool reachable = is_reachable(capable, to);
 	bool before = is_noncoherent(capable, from);
 	bool after = reachable ? is_noncoherent(capable, to) : before;
 	struct setup *s = &self->s;
@@ -215,14 +208,54 @@ static void transition(struct __test_metadata *_metadata, FIXTURE_DATA(transitio
 	unwatch(s);
 }
 
-TEST_F(transition, to_every_state)
+static void transitions(struct __test_metadata *_metadata, FIXTURE_DATA(transition) * self,
+			bool capable, enum state from)
 {
 	enum state to;
 
-	for (to = 0; to < NR_STATES; to++) {
-		transition(_metadata, self, variant->capable, variant->from, to, false);
-		transition(_metadata, self, variant->capable, variant->from, to, true);
+	if (!is_reachable(capable, from)) {
+		EXPECT_EQ(-EINVAL, enter(self, capable, from));
+		return;
 	}
+	for (to = 0; to < NR_STATES; to++) {
+		transition(_metadata, self, capable, from, to, false);
+		transition(_metadata, self, capable, from, to, true);
+	}
+}
+
+TEST_F(transition, from_unbound)
+{
+	transitions(_metadata, self, variant->capable, UNBOUND);
+}
+
+TEST_F(transition, from_bound)
+{
+	transitions(_metadata, self, variant->capable, BOUND);
+}
+
+TEST_F(transition, from_automatic)
+{
+	transitions(_metadata, self, variant->capable, AUTOMATIC);
+}
+
+TEST_F(transition, from_enforcing)
+{
+	transitions(_metadata, self, variant->capable, ENFORCING);
+}
+
+TEST_F(transition, from_not_enforcing)
+{
+	transitions(_metadata, self, variant->capable, LOOSE);
+}
+
+TEST_F(transition, from_nested_on_enforcing)
+{
+	transitions(_metadata, self, variant->capable, NESTED_ENFORCING);
+}
+
+TEST_F(transition, from_nested_on_not_enforcing)
+{
+	transitions(_metadata, self, variant->capable, NESTED_LOOSE);
 }
 
 FIXTURE(mock)
@@ -569,28 +602,73 @@ static unsigned int pick(unsigned long *state, unsigned int nr)
 	return (*state * 0x2545f4914f6cdd1dUL >> 33) % nr;
 }
 
-/* The index of one of @array's used elements for which @cond holds, or NONE */
-#define PICK(rnd, array, cond)							\
-({										\
-	int __start = pick(rnd, ARRAY_SIZE(array)), __i, __found = NONE;	\
-										\
-	for (__i = 0; __i < (int)ARRAY_SIZE(array) && __found == NONE; __i++) {	\
-		typeof(&(array)[0]) it = &(array)[(__start + __i) % ARRAY_SIZE(array)]; \
-										\
-		if (it->used && (cond))						\
-			__found = it - (array);					\
-	}									\
-	__found;								\
-})
+/* One of the devices, of a group or of any, or NONE */
+static int pick_dev(const struct model *m, unsigned long *rnd, int group)
+{
+	int start = pick(rnd, NR_DEVS), i;
 
-#define COUNT(array)								\
-({										\
-	unsigned int __i, __nr = 0;						\
-										\
-	for (__i = 0; __i < ARRAY_SIZE(array); __i++)				\
-		__nr += (array)[__i].used;					\
-	__nr;									\
-})
+	for (i = 0; i < NR_DEVS; i++) {
+		const struct model_dev *dev = &m->devs[(start + i) % NR_DEVS];
+
+		if (dev->used && (group == NONE || dev->group == group))
+			return dev - m->devs;
+	}
+	return NONE;
+}
+
+/* One of the page tables that were allocated in a context, or NONE */
+static int pick_pt(const struct model *m, unsigned long *rnd, int ctx, bool may_be_nested)
+{
+	int start = pick(rnd, NR_PTS), i;
+
+	for (i = 0; i < NR_PTS; i++) {
+		const struct model_pt *pt = &m->pts[(start + i) % NR_PTS];
+
+		if (pt->used && pt->ctx == ctx && !pt->automatic &&
+		    (may_be_nested || pt->parent == NONE))
+			return pt - m->pts;
+	}
+	return NONE;
+}
+
+static int pick_watch(const struct model *m, unsigned long *rnd)
+{
+	int start = pick(rnd, NR_WATCHES), i;
+
+	for (i = 0; i < NR_WATCHES; i++)
+		if (m->watches[(start + i) % NR_WATCHES].used)
+			return (start + i) % NR_WATCHES;
+	return NONE;
+}
+
+/* Is there room for another one, of each? */
+static bool room_for_dev(const struct model *m)
+{
+	int i, nr = 0;
+
+	for (i = 0; i < NR_DEVS; i++)
+		nr += m->devs[i].used;
+	return nr < NR_DEVS;
+}
+
+/* Some is left for those that are chosen automatically, one for each device */
+static bool room_for_pt(const struct model *m)
+{
+	int i, nr = NR_DEVS;
+
+	for (i = 0; i < NR_PTS; i++)
+		nr += m->pts[i].used && !m->pts[i].automatic;
+	return nr < NR_PTS;
+}
+
+static bool room_for_watch(const struct model *m)
+{
+	int i, nr = 0;
+
+	for (i = 0; i < NR_WATCHES; i++)
+		nr += m->watches[i].used;
+	return nr < NR_WATCHES;
+}
 
 static const int walk_errors[] = { EINVAL, ENOMEM, EPERM, EBUSY };
 
@@ -600,30 +678,29 @@ static void walk_change(struct model *m, unsigned long *rnd, int dev)
 	struct model_target to = TO_IOAS(pick(rnd, NR_IOASES));
 
 	if (pick(rnd, 3)) {
-		int pt = PICK(rnd, m->pts, it->ctx == ctx && !it->automatic);
+		int pt = pick_pt(m, rnd, ctx, true);
 
 		if (pt != NONE)
 			to = TO_PT(pt);
 	}
 	if (!pick(rnd, 5)) {
-		m->fail_dev = PICK(rnd, m->devs, it->group == group);
+		m->fail_dev = pick_dev(m, rnd, group);
 		m->fail_error = walk_errors[pick(rnd, ARRAY_SIZE(walk_errors))];
 	}
 	model_change(m, dev, to);
 }
 
-/* Room is left for the page tables that are chosen automatically */
 static void walk_pts(struct model *m, unsigned long *rnd, int dev)
 {
 	int ctx = m->devs[dev].ctx, pt;
 
-	if (COUNT(m->pts) > NR_PTS - NR_DEVS - 1 || !pick(rnd, 3)) {
-		pt = PICK(rnd, m->pts, !it->automatic);
+	if (!room_for_pt(m) || !pick(rnd, 3)) {
+		pt = pick_pt(m, rnd, pick(rnd, NR_CTXS), true);
 		if (pt != NONE)
 			model_free_pt(m, pt);
 		return;
 	}
-	pt = PICK(rnd, m->pts, it->ctx == ctx && !it->automatic && it->parent == NONE);
+	pt = pick_pt(m, rnd, ctx, false);
 	if (pt == NONE || pick(rnd, 2))
 		model_alloc_pt(m, dev, pick(rnd, NR_IOASES));
 	else
@@ -633,22 +710,21 @@ static void walk_pts(struct model *m, unsigned long *rnd, int dev)
 static void walk_watches(struct model *m, unsigned long *rnd, int dev)
 {
 	__u32 refuse = pick(rnd, 3) ? 0 : walk_errors[pick(rnd, ARRAY_SIZE(walk_errors))];
-	int watch = PICK(rnd, m->watches, true);
+	int watch = pick_watch(m, rnd);
 
-	if (watch != NONE && pick(rnd, 2)) {
+	if (watch != NONE && pick(rnd, 2))
 		model_refuse(m, watch, refuse);
-	} else if (watch != NONE && (COUNT(m->watches) == NR_WATCHES || pick(rnd, 2))) {
+	else if (watch != NONE && (!room_for_watch(m) || pick(rnd, 2)))
 		model_unwatch(m, watch);
-	} else if (dev == NONE || pick(rnd, 2)) {
+	else if (pick(rnd, 2))
 		model_watch_ctx(m, pick(rnd, NR_CTXS), refuse);
-	} else {
+	else
 		model_watch_dev(m, dev, refuse);
-	}
 }
 
 static void walk_devices(struct model *m, unsigned long *rnd, int dev)
 {
-	if (dev != NONE && (COUNT(m->devs) == NR_DEVS || pick(rnd, 2)))
+	if (dev != NONE && (!room_for_dev(m) || pick(rnd, 2)))
 		model_unbind(m, dev);
 	else if (dev == NONE || pick(rnd, 2))
 		model_bind(m, pick(rnd, NR_CTXS), pick(rnd, 2), NONE);
@@ -659,7 +735,7 @@ static void walk_devices(struct model *m, unsigned long *rnd, int dev)
 static void walk_step(struct model *m, unsigned long *rnd)
 {
 	unsigned int what = pick(rnd, 100);
-	int dev = PICK(rnd, m->devs, true);
+	int dev = pick_dev(m, rnd, NONE);
 
 	if (dev == NONE || what < 5)
 		walk_devices(m, rnd, dev);
