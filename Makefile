@@ -20,6 +20,8 @@ help:
 # help:                     combination of KVM and IOMMUFD as y and m links
 # help:   make check-link   that last one
 # help:   make bench        kernel instructions per operation, beside the unpatched kernel
+# help:   make mutate       breaks the kernel code on purpose, in one way after another, and prints
+# help:                     which test catches which; MUTATIONS="30-name 41-name" tries only those
 # help:   make kernel       builds the kernel
 # help:   make kernel-path  prints the bzImage that make kernel makes with the same words
 # help:   make clean        removes build/
@@ -51,6 +53,9 @@ check-link:
 bench:
 	@scripts/bench.sh
 
+mutate:
+	@scripts/mutate.sh $(MUTATIONS)
+
 kernel:
 	@scripts/kernel.sh
 
@@ -63,4 +68,4 @@ clean:
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test check check-link bench kernel kernel-path clean distclean
+.PHONY: help demo test check check-link bench mutate kernel kernel-path clean distclean

@@ -10,6 +10,7 @@ failed=0
 
 # boot_unit FLAVOR SNOOP PHASES WORDS [boot-qemu.sh's other options]
 boot_unit() {
+	wanted "$1" || return 0
 	boot_flavor=$1 boot_snoop=$2 boot_phases=$3 boot_words=$4
 	shift 4
 	boot_out=$TOP/build/$BASE/test/${unit:?}/$boot_flavor-$boot_snoop

@@ -31,6 +31,15 @@ object_tree() {
 	echo "$(source_tree "$1")/obj-$1"
 }
 
+# wanted FLAVOR: do test units boot it? FLAVORS in the environment is a list of
+# those that they do, of which none are missing if it is empty
+wanted() {
+	case " ${FLAVORS:-$1} " in
+	*" $1 "*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # lock DESCRIPTOR -s|-x WHAT: waits for WHAT to end and locks the file open at
 # DESCRIPTOR, shared or exclusively, until this script exits
 lock() {

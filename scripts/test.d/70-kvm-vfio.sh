@@ -21,6 +21,11 @@ done
 unit=kvm-vfio-noiommu machine='no IOMMU'
 boot_unit release off 10 "intel_iommu=off vfio.enable_unsafe_noiommu_mode=1 $words,noiommu"
 
+# The costs are compared
+if ! wanted base; then
+	exit "$failed"
+fi
+
 # Where all files are coherent, so that upstream looks at each
 unit=kvm-vfio-costs machine='costs'
 for flavor in base release; do

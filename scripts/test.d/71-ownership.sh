@@ -13,6 +13,7 @@ words=run=/tests/$tests
 
 # vtd FLAVOR SNOOP
 vtd() {
+	wanted "$1" || return 0
 	unit=ownership machine=''
 	boot_unit "$1" "$2" 34 "$words" -t 1500 -b \
 		-- -device virtio-rng-pci,bus=br,addr=3.0 -trace vtd_dmar_fault
@@ -24,6 +25,7 @@ vtd() {
 
 # amd FLAVOR
 amd() {
+	wanted "$1" || return 0
 	unit=ownership-amd machine=AMD-Vi
 	boot_unit "$1" on 34 "bridged=no $words" -t 1500 -a -b \
 		-- -device virtio-rng-pci,bus=br,addr=3.0

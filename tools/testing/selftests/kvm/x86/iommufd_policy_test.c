@@ -237,6 +237,9 @@ TEST_F(policy, eventfd)
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, __coherency_device_eventfd(device, 999));
 	EXPECT_EQ(EBADF, errno);
+	EXPECT_EQ(-1, __kvm_device_attr_set(device, KVM_DEV_IOMMUFD_COHERENCY,
+					    KVM_DEV_IOMMUFD_COHERENCY_EVENTFD, NULL));
+	EXPECT_EQ(EFAULT, errno);
 	edges = cycles(self, 1);
 	total += edges;
 	EXPECT_EQ(edges, coherency_eventfd_read(second));
@@ -260,6 +263,48 @@ TEST_F(policy, eventfd)
 	EXPECT_EQ(self->noncoherent ? 2 : 0, coherency_eventfd_read(copy));
 	close(copy);
 	close(first);
+}
+
+/* Memory of this process that iommufds have pinned, in kB */
+static long pinned(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	char line[128];
+	long kb = -1;
+
+	TEST_ASSERT(status, "/proc/self/status cannot be opened");
+	while (kb < 0 && fgets(line, sizeof(line), status))
+		sscanf(line, "VmPin: %ld", &kb);
+	fclose(status);
+	return kb;
+}
+
+/* An iommufd keeps what it has pinned for as long as anybody holds it */
+TEST_F(policy, nobody_keeps_the_iommufd)
+{
+	struct coherency_vm *c = &self->f.c;
+
+	ASSERT_EQ(0, pinned());
+	iommufd_hwpt_alloc(self->f.iommufd, self->f.edu.id, self->f.ioas);
+	coherency_vm_add(c, self->f.iommufd);
+	EXPECT_EQ(-1, __coherency_vm_add(c, self->f.iommufd));
+	coherency_vm_del(c, self->f.iommufd);
+	EXPECT_EQ(-1, __coherency_vm_del(c, self->f.iommufd));
+
+	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID);
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
+	EXPECT_REFUSED(EPERM, __coherency_vm_add(c, self->f.iommufd));
+	vfio_edu_detach(&self->f.edu);
+	if (!self->noncoherent)
+		coherency_vm_del(c, self->f.iommufd);
+
+	vfio_edu_close(&self->f.edu);
+	EXPECT_LT(0, pinned());
+	close(self->f.iommufd);
+	EXPECT_EQ(0, pinned());
+
+	vfio_edu_open(&self->f.edu, 0);
+	self->f.iommufd = iommufd_open();
 }
 
 TEST_HARNESS_MAIN
