@@ -22,6 +22,10 @@ help:
 # help:   make bench        kernel instructions per operation, beside the unpatched kernel
 # help:   make mutate       breaks the kernel code on purpose, in one way after another, and prints
 # help:                     which test catches which; MUTATIONS="30-name 41-name" tries only those
+# help:   make coverage     which lines and branches of the kernel code the tests reach, and why
+# help:                     not the others
+# help:   make test-upstream    upstream's own selftests of iommufd and KVM on this kernel and on
+# help:                     the unpatched one, side by side
 # help:   make kernel       builds the kernel
 # help:   make kernel-path  prints the bzImage that make kernel makes with the same words
 # help:   make clean        removes build/
@@ -56,6 +60,12 @@ bench:
 mutate:
 	@scripts/mutate.sh $(MUTATIONS)
 
+coverage:
+	@scripts/coverage.sh
+
+test-upstream:
+	@scripts/test-upstream.sh
+
 kernel:
 	@scripts/kernel.sh
 
@@ -68,4 +78,4 @@ clean:
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test check check-link bench mutate kernel kernel-path clean distclean
+.PHONY: help demo test check check-link bench mutate coverage test-upstream kernel kernel-path clean distclean

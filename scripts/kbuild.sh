@@ -20,7 +20,15 @@ export KBUILD_BUILD_USER=kvm-iommufd KBUILD_BUILD_HOST=kvm-iommufd
 # shellcheck disable=SC2016
 raced='$(if $(filter arch/x86/kvm/% drivers/iommu/iommufd/% drivers/vfio/% virt/kvm/%,$@),y,n)'
 
+# Of what the coverage is of interest, where CONFIG_GCOV_KERNEL or CONFIG_KCOV is on:
+# kbuild asks for each object, and this is expanded there
+# shellcheck disable=SC2016
+covered='$(if $(filter arch/x86/kvm/noncoherent_dma.o %/virt/kvm/vfio.o %/virt/kvm/vfio_coherency.o'
+covered="$covered drivers/iommu/iommufd/coherency.o drivers/vfio/coherency.o"
+covered="$covered virt/kvm/iommufd/device.o virt/kvm/iommufd/source.o,"'$@),y)'
+
 objects=$1
 shift
 exec make -C "$(dirname "$objects")" O="$objects" ARCH=x86 LOCALVERSION= CC='ccache gcc' \
-	KCSAN_SANITIZE="$raced" -j"${JOBS:-$(nproc)}" "$@"
+	GCOV_PROFILE="$covered" KCOV_INSTRUMENT="$covered" KCSAN_SANITIZE="$raced" \
+	-j"${JOBS:-$(nproc)}" "$@"

@@ -8,9 +8,10 @@ set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
+FLAVOR=$(built_flavor "$FLAVOR")
 case $FLAVOR in
 base) ;;
-release | debug | kcsan)
+release | debug | kcsan | coverage)
 	[ -d "$TOP/patches/$BASE" ] ||
 		die "there are no patches for Linux $BASE here: FLAVOR=base builds it unpatched" ;;
 *) die "FLAVOR=$FLAVOR is not a flavor: use release, debug, kcsan or base" ;;

@@ -28,7 +28,15 @@ source_tree() {
 }
 
 object_tree() {
-	echo "$(source_tree "$1")/obj-$1"
+	echo "$(source_tree "$1")/obj-$(built_flavor "$1")"
+}
+
+# built_flavor FLAVOR: with COVERAGE=1 the release kernel counts what is executed
+built_flavor() {
+	case $1:${COVERAGE:-0} in
+	release:1) echo coverage ;;
+	*) echo "$1" ;;
+	esac
 }
 
 # wanted FLAVOR: do test units boot it? FLAVORS in the environment is a list of

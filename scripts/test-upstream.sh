@@ -1,0 +1,119 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Runs upstream's own selftests of iommufd, KVM and, where the base has them, VFIO
+# on the unpatched kernel and on ours, and prints the results side by side.
+#
+# test-upstream.sh [PROGRAM...]    such as iommufd or x86_64-smm_test; all by default
+#
+# What ends differently on the two runs once more on both: it may be flaky. A test
+# that passes there and fails here fails this.
+set -eu
+
+scripts=$(dirname "$(readlink -f "$0")")
+# shellcheck source=scripts/lib.sh
+. "$scripts/lib.sh"
+
+work=$TOP/build/$BASE/upstream
+left_out=$TOP/tools/testing/upstream/left-out-$BASE.txt
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL O V
+
+build_text() {
+	echo "upstream's selftests: $(find "$work/built" -name '*.o' | wc -l) objects"
+}
+
+# suite NAME WORD...: one directory of upstream's selftests, from the pristine tree.
+# Some may not build; they are in the table then.
+suite() {
+	suite=$1
+	shift
+	mkdir -p "$work/built/$suite"
+	logged "$LOGS/upstream-build-$suite.log" build_text \
+		make -k -C "$tree/$suite" ARCH=x86 OUTPUT="$work/built/$suite" LDFLAGS=-static \
+		KHDR_INCLUDES="-isystem $headers" -j"${JOBS:-$(nproc)}" "$@" all || :
+}
+
+# What is run, under names without a slash, and stripped as it goes into memory
+collect() {
+	mkdir -p "$1"
+	find "$work/built" -type f -perm -u+x ! -name '*.so' -printf '%P\n' | while read -r file; do
+		name=$(echo "${file#*/}" | tr / -)
+		! grep -q "^$name:" "$left_out" || continue
+		strip -o "$1/$name" "$work/built/$file"
+	done
+}
+
+# boot KERNEL FLAVOR RUN PROGRAMS: leaves the results in $work/KERNEL.RUN
+boot() {
+	boot_out=$work/$1-$3
+	"$scripts/initramfs.sh" -m "$(object_tree "$2")/mod" "$work/$1.gz" \
+		"$4:/tests/upstream" "$scripts/upstream-guest.sh"
+	"$scripts/boot-qemu.sh" -k "$(object_tree "$2")/arch/x86/boot/bzImage" -i "$work/$1.gz" \
+		-o "$boot_out" -W -c 2 -m 4G -t 7200 \
+		-x "intel_iommu=off run=/tests/upstream-guest.sh,$limit" ||
+		echo "note: $1 did not get to its end" >&2
+	awk -f "$scripts/upstream-results.awk" "$boot_out/console.log" > "$work/$1.$3"
+	# shellcheck source=scripts/boot-verdict.sh
+	if (. "$scripts/boot-verdict.sh" && grep -aqE "$splat" "$boot_out/console.log"); then
+		echo "the kernel does not complain	fail"
+	else
+		echo "the kernel does not complain	pass"
+	fi >> "$work/$1.$3"
+}
+
+# In two machines at a time
+boots() {
+	boot base base "$@" &
+	boots_base=$!
+	boot ours release "$@"
+	wait "$boots_base"
+}
+
+[ $# -eq 0 ] || chosen=$*
+limit=120
+for flavor in base release; do
+	make -s -C "$TOP" kernel BASE="$BASE" FLAVOR="$flavor" >&2
+done
+need_packages binutils gcc libc6-dev make
+tree=$(source_tree base)/tools/testing/selftests
+headers=$(object_tree base)/usr/include
+mkdir -p "$work" "$LOGS"
+exec 7> "$work/lock"
+lock 7 -x "another make test-upstream"
+
+suite kvm
+# 6.12.107 has a test of what came later; as none of these says anything here, it
+# is enough that they compile
+suite iommu CPPFLAGS="-Din_data_type=out_data_type -DIOMMU_HW_INFO_TYPE_DEFAULT=0 \
+-DIOMMU_HW_INFO_FLAG_INPUT_TYPE=1 -DMOCK_FLAGS_DEVICE_PASID=4 -DMOCK_PASID_WIDTH=20"
+[ ! -d "$tree/vfio" ] || suite vfio
+
+rm -rf "$work/programs" "$work/again" "$work"/*.first "$work"/*.again
+collect "$work/programs"
+if [ -n "${chosen-}" ]; then
+	find "$work/programs" -type f | while read -r file; do
+		case " $chosen " in *" ${file##*/} "*) ;; *) rm "$file" ;; esac
+	done
+fi
+boots first "$work/programs"
+
+# A point belongs to the program before the colon
+sort "$work/base.first" > "$work/base.sorted"
+sort "$work/ours.first" | comm -3 - "$work/base.sorted" | tr -d '\t' > "$work/different"
+mkdir "$work/again"
+find "$work/programs" -type f | while read -r file; do
+	! grep -q "^${file##*/}\(: \|pass\|fail\|skip\|timeout\)" "$work/different" || cp "$file" "$work/again"
+done
+[ -z "$(ls "$work/again")" ] || boots again "$work/again"
+
+status=0
+set -- "$work"/base.first "$work"/ours.first
+[ ! -e "$work/base.again" ] || set -- "$@" "$work"/base.again "$work"/ours.again
+awk -v json=1 -f "$scripts/upstream-table.awk" "$@" > "$work/table.json" || status=1
+{
+	awk -f "$scripts/upstream-table.awk" "$@" || :
+	[ -d "$tree/vfio" ] || echo "vfio: Linux $BASE has no selftests of it"
+	[ -n "$(apt-cache search --names-only '^kvm-unit-tests$')" ] || echo "kvm-unit-tests: Debian has no such package"
+	sed '/^#/d; s/^/left out: /' "$left_out"
+} > "$work/table.txt"
+cat "$work/table.txt"
+[ "$status" = 0 ]
