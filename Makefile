@@ -4,6 +4,7 @@
 BASE ?= 6.12
 FLAVOR ?= release
 export BASE FLAVOR KERNEL_SRC NO_INSTALL JOBS COMPARE
+export SECONDS SEED MACHINES PROGRAM UPDATE_CORPUS
 export TOP := $(CURDIR)
 
 help:
@@ -26,6 +27,8 @@ help:
 # help:                     not the others
 # help:   make test-upstream    upstream's own selftests of iommufd and KVM on this kernel and on
 # help:                     the unpatched one, side by side
+# help:   make fuzz         fuzzes the uAPI; SECONDS=600 and SEED=2 as you like (60 and 1), and
+# help:                     UPDATE_CORPUS=1 keeps the programs that reached more
 # help:   make kernel       builds the kernel
 # help:   make kernel-path  prints the bzImage that make kernel makes with the same words
 # help:   make clean        removes build/
@@ -66,6 +69,9 @@ coverage:
 test-upstream:
 	@scripts/test-upstream.sh
 
+fuzz:
+	@scripts/fuzz.sh
+
 kernel:
 	@scripts/kernel.sh
 
@@ -78,4 +84,4 @@ clean:
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test check check-link bench mutate coverage test-upstream kernel kernel-path clean distclean
+.PHONY: help demo test check check-link bench fuzz mutate coverage test-upstream kernel kernel-path clean distclean

@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Fuzzes the uAPI on the debug kernel: half of the time with iommufd's mock devices,
+# half with real ones. Prints TAP, with a table of what was called and reached.
+#
+# In the environment:
+#   SECONDS=n        how long in all (default 60)
+#   SEED=n           of all that is random (default 1)
+#   MACHINES=...     mock, real or both (default)
+#   PROGRAM=file     run this program once instead, on the machine that MACHINES names
+#   UPDATE_CORPUS=1  the corpus in the tree becomes what the run ended with
+#
+# build/fuzz/MACHINE/ has the console, in share/programs the corpus that the run
+# ended with, and in share/current the program that ran last.
+# shellcheck disable=SC3028 # SECONDS is a word of make, and sh is not bash
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "${0%/*}/lib.sh"
+
+: "${SECONDS:=60}" "${SEED:=1}" "${MACHINES:=mock real}"
+program=noncoherent_dma_fuzz
+corpus=$TOP/tools/testing/selftests/kvm/x86/$program.corpus
+
+# How many places of the kernel can be reached: KCOV is called at each
+instrumented() {
+	cd "$(object_tree debug)"
+	objdump -dr arch/x86/kvm/noncoherent_dma.o virt/kvm/vfio.o virt/kvm/vfio_coherency.o \
+		virt/kvm/iommufd/device.o virt/kvm/iommufd/source.o \
+		drivers/iommu/iommufd/coherency.o drivers/vfio/coherency.o |
+		grep -c __sanitizer_cov_trace_pc
+}
+
+# share MACHINE: the directory that the host and the machine have in common
+share() {
+	rm -rf "$1/share"
+	mkdir -p "$1/share/corpus"
+	if [ -n "${PROGRAM-}" ]; then
+		cp "$PROGRAM" "$1/share/program"
+	else
+		find "$corpus/${1##*/}" -type f -exec cp -t "$1/share/corpus" {} + 2> /dev/null || :
+	fi
+}
+
+# boot MACHINE: runs the fuzzer and shows what it says every ten seconds
+boot() {
+	out=$TOP/build/fuzz/$1
+	mkdir -p "$out"
+	share "$out"
+	words='rcupdate.rcu_expedited=1 snoop=off'
+	[ "$1" != mock ] || words="$words intel_iommu=off"
+	rm -f "$out/console.log"
+	tail -n +1 --pid=$$ -F "$out/console.log" 2> /dev/null |
+		grep -a --line-buffered '^# [0-9]* s:' >&2 &
+	result=ok
+	"$TOP/scripts/boot-qemu.sh" -k "$(object_tree debug)/arch/x86/boot/bzImage" \
+		-i "$TOP/build/fuzz/initramfs.gz" -o "$out" -c 4 -d 2 -b -m 1G -t $((each * 3 + 900)) \
+		-x "$words run=/tests/$program,$options,$1" -- \
+		-virtfs "local,path=$out/share,mount_tag=fuzz,security_model=none,multidevs=remap" ||
+		result='not ok' failed=1
+	echo "$result 1 - $1: the machine ran to its end and the kernel did not complain"
+	echo "1..1"
+	[ "$result" = ok ] || sed 's/^/# last program: /' "$out/share/current"
+	tr -d '\r' < "$out/console.log" | sed -n '/^run: /,/^exit: /{ /^#/p; }'
+	"$TOP/scripts/oracle-tap.sh" -t -l "$1" "$out" || failed=1
+}
+
+# update MACHINE
+update() {
+	rm -rf "${corpus:?}/$1"
+	mkdir -p "$corpus/$1"
+	cp "$TOP/build/fuzz/$1/share/programs/"* "$corpus/$1/"
+	echo "# $corpus/$1: $(find "$corpus/$1" -type f | wc -l) programs"
+}
+
+make -s -C "$TOP" kernel FLAVOR=release BASE="$BASE" >&2
+make -s -C "$TOP" kernel FLAVOR=debug BASE="$BASE" >&2
+mkdir -p "$TOP/build/fuzz"
+"$TOP/scripts/initramfs.sh" -m "$(object_tree debug)/mod" "$TOP/build/fuzz/initramfs.gz" \
+	"$("$TOP/scripts/build-selftests.sh")/$program"
+
+failed=0
+# shellcheck disable=SC2086 # a list of words
+each=$((SECONDS / $(set -- $MACHINES; echo $#)))
+options=-s,$each,-S,$SEED,-b,$(instrumented)
+[ -z "${PROGRAM-}" ] || options=-r,program
+for machine in $MACHINES; do
+	boot "$machine"
+	[ "${UPDATE_CORPUS:-0}$failed" != 10 ] || update "$machine"
+done
+exit "$failed"

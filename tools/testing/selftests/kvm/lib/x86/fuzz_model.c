@@ -1,0 +1,779 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The reference model: what was opened, added, bound and attached, and nothing
+ * else; permission is worked out from that anew after every call. A call is
+ * first carried out on a copy, so that a policy that forbids can be asked about
+ * what would be.
+ *
+ * Not modelled is which page tables fit which devices: there the kernel's answer
+ * is taken, but EPERM is for policies alone, and nothing may change by a call that
+ * fails.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "fuzz.h"
+#include "vfio_edu.h"
+
+#define MAX_CONTEXTS	64	/* bits in a word; a program opens fewer */
+#define MAX_FILES	64
+#define MAX_DEVICES	(FUZZ_DEVICES + FUZZ_MAX_CALLS)
+#define NONE		(-1)
+
+/* What an effect says of its call, if not 0 or an errno, negative */
+#define ANY		1
+#define FAILS		2
+
+struct model_vm {
+	bool open;
+	bool dev;
+	bool kvm_vfio;
+	bool eventfd;
+	bool on;
+	u32 policy;
+	u64 added;		/* contexts */
+	u64 files;
+	u64 edges;
+	u64 events;
+	u64 flushed;
+	u64 ignored;
+};
+
+struct model_device {
+	int context;		/* bound to */
+	int group;
+	bool attached;
+	bool noncoherent;	/* what it is attached to */
+};
+
+struct model_file {
+	int device;
+	int slot;		/* of the iommufd it is bound to, NONE: not known by a slot */
+	bool bound;
+};
+
+struct model_iommu {
+	int context;
+	int alias;
+	bool ioas[FUZZ_PTS];
+	bool hwpt[FUZZ_PTS];
+	bool hwpt_noncoherent[FUZZ_PTS];
+	int mock[FUZZ_MOCKS];
+};
+
+struct model {
+	struct model_vm vms[FUZZ_VMS];
+	struct model_iommu iommus[FUZZ_IOMMUS];
+	struct model_device devices[MAX_DEVICES];
+	struct model_file files[MAX_FILES];
+	int file[FUZZ_FILES];	/* in the slots */
+	unsigned int nr_contexts;
+	unsigned int nr_devices;
+	unsigned int nr_files;
+	long value;		/* what a successful call returns; -1: anything */
+	bool eperm;		/* EPERM has another reason than a policy */
+};
+
+static struct model now;
+static u64 comparisons;
+
+/* A device's own answer to what an automatic page table would be */
+static bool is_incapable(void)
+{
+	return fuzz.machine == FUZZ_MOCK || !fuzz.enforces;
+}
+
+static bool group_noncoherent(const struct model *m, int context, int group)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_devices; i++)
+		if (m->devices[i].context == context && m->devices[i].group == group &&
+		    m->devices[i].attached && m->devices[i].noncoherent)
+			return true;
+	return false;
+}
+
+static unsigned int noncoherent_attachments(const struct model *m, int context)
+{
+	unsigned int group, count = 0;
+
+	for (group = 0; group < MAX_DEVICES; group++)
+		count += group_noncoherent(m, context, group);
+	return count;
+}
+
+static bool file_noncoherent(const struct model *m, const struct model_file *file)
+{
+	const struct model_device *device = &m->devices[file->device];
+
+	return file->bound && group_noncoherent(m, device->context, device->group);
+}
+
+static bool vm_is_on(const struct model *m, const struct model_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_contexts; i++)
+		if (vm->added >> i & 1 && noncoherent_attachments(m, i))
+			return true;
+	for (i = 0; i < m->nr_files; i++)
+		if (vm->files >> i & 1 && file_noncoherent(m, &m->files[i]))
+			return true;
+	return false;
+}
+
+/* Returns false if a policy forbids what would be */
+static bool settle(struct model *m)
+{
+	struct model_vm *vm;
+	bool on;
+
+	for (vm = m->vms; vm < m->vms + FUZZ_VMS; vm++) {
+		on = vm_is_on(m, vm);
+		if (on && vm->policy == KVM_NONCOHERENT_DMA_FORBID)
+			return false;
+		if (on == vm->on)
+			continue;
+		vm->on = on;
+		vm->edges++;
+		vm->events += vm->eventfd;
+	}
+	return true;
+}
+
+/* The last reference on a VM takes all that is known of it along */
+static void vm_put(struct model_vm *vm)
+{
+	if (!vm->open && !vm->dev && !vm->kvm_vfio)
+		*vm = (struct model_vm){ .events = vm->events };
+}
+
+static void unbind(struct model *m, struct model_file *file)
+{
+	if (!file->bound)
+		return;
+	file->bound = false;
+	m->devices[file->device].attached = false;
+	m->devices[file->device].context = NONE;
+}
+
+static void file_put(struct model *m, int file)
+{
+	unsigned int i;
+
+	for (i = 0; i < FUZZ_FILES; i++)
+		if (m->file[i] == file)
+			return;
+	for (i = 0; i < FUZZ_VMS; i++)
+		if (m->vms[i].files >> file & 1)
+			return;
+	unbind(m, &m->files[file]);
+}
+
+static int effect_vm_open(struct model *m, const u8 *arg)
+{
+	m->vms[arg[0]].open = true;
+	return 0;
+}
+
+static int effect_vm_close(struct model *m, const u8 *arg)
+{
+	m->vms[arg[0]].open = false;
+	vm_put(&m->vms[arg[0]]);
+	return 0;
+}
+
+static int effect_run(struct model *m, const u8 *arg)
+{
+	struct model_vm *vm = &m->vms[arg[0]];
+
+	if (vm->on && vm->policy != KVM_NONCOHERENT_DMA_NO_WBINVD)
+		vm->flushed += arg[1] + 1;
+	else
+		vm->ignored += arg[1] + 1;
+	return 0;
+}
+
+static int effect_policy(struct model *m, const u8 *arg)
+{
+	struct model_vm *vm = &m->vms[arg[0]];
+
+	switch (arg[1]) {
+	case FUZZ_POLICY_CHECK:
+		m->value = 1 << KVM_NONCOHERENT_DMA_FOLLOW | 1 << KVM_NONCOHERENT_DMA_FORBID |
+			   1 << KVM_NONCOHERENT_DMA_NO_WBINVD;
+		return 0;
+	case FUZZ_POLICY_UNKNOWN:
+	case FUZZ_POLICY_FLAGS:
+	case FUZZ_POLICY_ARGS:
+		return -EINVAL;
+	}
+	if (arg[1] == KVM_NONCOHERENT_DMA_FORBID && vm->on)
+		return -EBUSY;
+	vm->policy = arg[1];
+	return 0;
+}
+
+static int effect_dev_open(struct model *m, const u8 *arg)
+{
+	struct model_vm *vm = &m->vms[arg[0]];
+
+	if (vm->dev)
+		return -EBUSY;
+	vm->dev = true;
+	return 0;
+}
+
+static int effect_dev_close(struct model *m, const u8 *arg)
+{
+	struct model_vm *vm = &m->vms[arg[0]];
+
+	vm->added = 0;
+	/* Its last edge is still an event */
+	settle(m);
+	vm->eventfd = false;
+	vm->dev = false;
+	vm_put(vm);
+	return 0;
+}
+
+/* The context, or NONE and an errno */
+static int context_of(const struct model *m, u8 which, int *err)
+{
+	int context;
+
+	*err = 0;
+	switch (which) {
+	case FUZZ_FD_NULL:
+	case FUZZ_FD_EVENTFD:
+		*err = -EINVAL;
+		return NONE;
+	case FUZZ_FD_FAULT:
+		*err = -EFAULT;
+		return NONE;
+	case FUZZ_FD_CLOSED:
+		*err = -EBADF;
+		return NONE;
+	}
+	context = which >= FUZZ_FD_ALIAS ? m->iommus[which - FUZZ_FD_ALIAS].alias :
+					   m->iommus[which].context;
+	if (context == NONE)
+		*err = -EBADF;
+	return context;
+}
+
+static int effect_add(struct model *m, const u8 *arg)
+{
+	struct model_vm *vm = &m->vms[arg[0]];
+	int err, context = context_of(m, arg[1], &err);
+
+	if (err)
+		return err;
+	if (vm->added >> context & 1)
+		return -EEXIST;
+	vm->added |= 1ULL << context;
+	return 0;
+}
+
+static int effect_del(struct model *m, const u8 *arg)
+{
+	struct model_vm *vm = &m->vms[arg[0]];
+	int err, context = context_of(m, arg[1], &err);
+
+	if (err)
+		return err;
+	if (!(vm->added >> context & 1))
+		return -ENOENT;
+	vm->added &= ~(1ULL << context);
+	return 0;
+}
+
+static int effect_status(struct model *m, const u8 *arg)
+{
+	static const int errs[FUZZ_STATUS_CHOICES] = {
+		[FUZZ_STATUS_SMALL] = -EINVAL,
+		[FUZZ_STATUS_FAULT] = -EFAULT,
+		[FUZZ_STATUS_HALF] = -EFAULT,
+	};
+
+	return errs[arg[1]];
+}
+
+static int effect_eventfd(struct model *m, const u8 *arg)
+{
+	static const int errs[FUZZ_EVENTFD_CHOICES] = {
+		[FUZZ_EVENTFD_CLOSED] = -EBADF,
+		[FUZZ_EVENTFD_NULL] = -EINVAL,
+		[FUZZ_EVENTFD_FAULT] = -EFAULT,
+	};
+
+	if (!errs[arg[1]])
+		m->vms[arg[0]].eventfd = arg[1] == FUZZ_EVENTFD_SET;
+	return errs[arg[1]];
+}
+
+static int effect_attr(struct model *m, const u8 *arg)
+{
+	return fuzz_attrs[arg[1]].err;
+}
+
+static int effect_vfio_open(struct model *m, const u8 *arg)
+{
+	struct model_vm *vm = &m->vms[arg[0]];
+
+	if (vm->kvm_vfio)
+		return -EBUSY;
+	vm->kvm_vfio = true;
+	return 0;
+}
+
+static int effect_vfio_close(struct model *m, const u8 *arg)
+{
+	struct model_vm *vm = &m->vms[arg[0]];
+	u64 files = vm->files;
+	unsigned int i;
+
+	vm->files = 0;
+	for (i = 0; i < m->nr_files; i++)
+		if (files >> i & 1)
+			file_put(m, i);
+	settle(m);
+	vm->kvm_vfio = false;
+	vm_put(vm);
+	return 0;
+}
+
+static int effect_vfio_attr(struct model *m, const u8 *arg)
+{
+	return fuzz_vfio_attrs[arg[1]].err;
+}
+
+static int file_of(const struct model *m, u8 which)
+{
+	return which < FUZZ_FILES ? m->file[which] : NONE;
+}
+
+static int effect_file_add(struct model *m, const u8 *arg)
+{
+	struct model_vm *vm = &m->vms[arg[0]];
+	int file = file_of(m, arg[1]);
+
+	if (arg[1] == FUZZ_FILE_FAULT)
+		return -EFAULT;
+	if (arg[1] == FUZZ_FILE_NULL)
+		return -EINVAL;
+	if (file == NONE)
+		return -EBADF;
+	if (vm->files >> file & 1)
+		return -EEXIST;
+	vm->files |= 1ULL << file;
+	return 0;
+}
+
+static int effect_file_del(struct model *m, const u8 *arg)
+{
+	struct model_vm *vm = &m->vms[arg[0]];
+	int file = file_of(m, arg[1]);
+
+	if (arg[1] == FUZZ_FILE_FAULT)
+		return -EFAULT;
+	if (arg[1] == FUZZ_FILE_NULL)
+		return -ENOENT;
+	if (file == NONE)
+		return -EBADF;
+	if (!(vm->files >> file & 1))
+		return -ENOENT;
+	vm->files &= ~(1ULL << file);
+	file_put(m, file);
+	return 0;
+}
+
+static int effect_iommu_open(struct model *m, const u8 *arg)
+{
+	struct model_iommu *iommu = &m->iommus[arg[0]];
+	unsigned int i;
+
+	*iommu = (struct model_iommu){ .context = m->nr_contexts++, .alias = iommu->alias };
+	for (i = 0; i < FUZZ_MOCKS; i++)
+		iommu->mock[i] = NONE;
+	return 0;
+}
+
+/* Nobody but those who hold the context can see what happens to it then */
+static int effect_iommu_close(struct model *m, const u8 *arg)
+{
+	m->iommus[arg[0]].context = NONE;
+	return 0;
+}
+
+static int effect_alias_open(struct model *m, const u8 *arg)
+{
+	m->iommus[arg[0]].alias = m->iommus[arg[0]].context;
+	return 0;
+}
+
+static int effect_alias_close(struct model *m, const u8 *arg)
+{
+	m->iommus[arg[0]].alias = NONE;
+	return 0;
+}
+
+static int effect_fdinfo(struct model *m, const u8 *arg)
+{
+	int context = m->iommus[arg[0]].context;
+	unsigned int attachments = noncoherent_attachments(m, context);
+	unsigned int i, watches = 0, begun = 0;
+
+	for (i = 0; i < FUZZ_VMS; i++)
+		watches += m->vms[i].added >> context & 1;
+	if (attachments)
+		begun = watches;
+	/* VFIO's own: one for each bound device */
+	for (i = 0; i < FUZZ_DEVICES; i++) {
+		if (m->devices[i].context != context)
+			continue;
+		watches++;
+		begun += group_noncoherent(m, context, m->devices[i].group);
+	}
+	m->value = begun << 16 | watches << 8 | attachments;
+	return 0;
+}
+
+static int effect_ioas_alloc(struct model *m, const u8 *arg)
+{
+	m->iommus[arg[0]].ioas[arg[1]] = true;
+	return 0;
+}
+
+/* A nested one answers for its parent */
+static int effect_hwpt_alloc(struct model *m, const u8 *arg)
+{
+	struct model_iommu *iommu = &m->iommus[arg[0]];
+
+	iommu->hwpt[arg[1]] = true;
+	iommu->hwpt_noncoherent[arg[1]] = is_incapable();
+	if (arg[2] >= FUZZ_PT_HWPT && arg[2] < FUZZ_PT_BOGUS)
+		iommu->hwpt_noncoherent[arg[1]] =
+			iommu->hwpt_noncoherent[arg[2] - FUZZ_PT_HWPT];
+	return ANY;
+}
+
+static int effect_destroy(struct model *m, const u8 *arg)
+{
+	struct model_iommu *iommu = &m->iommus[arg[0]];
+
+	if (arg[1] == FUZZ_PT_BOGUS)
+		return -ENOENT;
+	if (arg[1] < FUZZ_PT_HWPT)
+		iommu->ioas[arg[1]] = false;
+	else
+		iommu->hwpt[arg[1] - FUZZ_PT_HWPT] = false;
+	return ANY;
+}
+
+/* Whether @device may be attached to @pt, and is then for all of its group */
+static int attach(struct model *m, struct model_device *device, struct model_iommu *iommu, u8 pt)
+{
+	bool noncoherent = is_incapable();
+	unsigned int i;
+	int ret = 0;
+
+	if (!iommu || pt == FUZZ_PT_BOGUS)
+		return FAILS;
+	if (pt >= FUZZ_PT_HWPT) {
+		noncoherent = iommu->hwpt_noncoherent[pt - FUZZ_PT_HWPT];
+		ret = ANY;
+	}
+	for (i = 0; i < m->nr_devices; i++) {
+		if (m->devices[i].group != device->group || !m->devices[i].attached)
+			continue;
+		/* A second one of the group has to join the first */
+		if (&m->devices[i] != device)
+			ret = ANY;
+		m->devices[i].noncoherent = noncoherent;
+	}
+	device->attached = true;
+	device->noncoherent = noncoherent;
+	return ret;
+}
+
+static int effect_mock_attach(struct model *m, const u8 *arg)
+{
+	struct model_iommu *iommu = &m->iommus[arg[0]];
+	int id = m->nr_devices++;
+
+	m->devices[id].context = iommu->context;
+	m->devices[id].group = id;
+	iommu->mock[arg[1]] = id;
+	return attach(m, &m->devices[id], iommu, arg[2]);
+}
+
+static int effect_mock_replace(struct model *m, const u8 *arg)
+{
+	struct model_iommu *iommu = &m->iommus[arg[0]];
+
+	return attach(m, &m->devices[iommu->mock[arg[1]]], iommu, arg[2]);
+}
+
+static int effect_mock_destroy(struct model *m, const u8 *arg)
+{
+	struct model_iommu *iommu = &m->iommus[arg[0]];
+
+	m->devices[iommu->mock[arg[1]]].attached = false;
+	iommu->mock[arg[1]] = NONE;
+	return 0;
+}
+
+/* An access that only the CPU uses is no attachment */
+static int effect_access(struct model *m, const u8 *arg)
+{
+	return ANY;
+}
+
+static int effect_file_open(struct model *m, const u8 *arg)
+{
+	m->file[arg[0]] = m->nr_files;
+	m->files[m->nr_files++] = (struct model_file){ .device = arg[1], .slot = NONE };
+	return 0;
+}
+
+static int effect_file_dup(struct model *m, const u8 *arg)
+{
+	return 0;
+}
+
+static int effect_file_close(struct model *m, const u8 *arg)
+{
+	int file = m->file[arg[0]];
+
+	m->file[arg[0]] = NONE;
+	file_put(m, file);
+	return 0;
+}
+
+static int effect_bind(struct model *m, const u8 *arg)
+{
+	struct model_file *file = &m->files[m->file[arg[0]]];
+	struct model_device *device = &m->devices[file->device];
+	int err, context = context_of(m, arg[1], &err);
+	unsigned int i;
+
+	if (err || file->bound || device->context != NONE)
+		return FAILS;
+	/* A group has one owner */
+	for (i = 0; i < FUZZ_DEVICES; i++) {
+		if (m->devices[i].group != device->group || m->devices[i].context == NONE ||
+		    m->devices[i].context == context)
+			continue;
+		m->eperm = true;
+		return FAILS;
+	}
+	file->bound = true;
+	file->slot = arg[1] < FUZZ_FD_ALIAS ? arg[1] : NONE;
+	device->context = context;
+	return 0;
+}
+
+static int effect_attach(struct model *m, const u8 *arg)
+{
+	struct model_file *file = &m->files[m->file[arg[0]]];
+	struct model_device *device = &m->devices[file->device];
+	struct model_iommu *iommu = NULL;
+
+	if (!file->bound)
+		return -EINVAL;
+	if (file->slot != NONE && m->iommus[file->slot].context == device->context)
+		iommu = &m->iommus[file->slot];
+	return attach(m, device, iommu, arg[1]);
+}
+
+static int effect_detach(struct model *m, const u8 *arg)
+{
+	struct model_file *file = &m->files[m->file[arg[0]]];
+
+	if (!file->bound)
+		return -EINVAL;
+	m->devices[file->device].attached = false;
+	return 0;
+}
+
+static int (*const effects[FUZZ_KINDS])(struct model *m, const u8 *arg) = {
+	[FUZZ_VM_OPEN] = effect_vm_open,
+	[FUZZ_VM_CLOSE] = effect_vm_close,
+	[FUZZ_RUN] = effect_run,
+	[FUZZ_POLICY] = effect_policy,
+	[FUZZ_DEV_OPEN] = effect_dev_open,
+	[FUZZ_DEV_CLOSE] = effect_dev_close,
+	[FUZZ_ADD] = effect_add,
+	[FUZZ_DEL] = effect_del,
+	[FUZZ_STATUS] = effect_status,
+	[FUZZ_EVENTFD] = effect_eventfd,
+	[FUZZ_ATTR] = effect_attr,
+	[FUZZ_VFIO_OPEN] = effect_vfio_open,
+	[FUZZ_VFIO_CLOSE] = effect_vfio_close,
+	[FUZZ_VFIO_ATTR] = effect_vfio_attr,
+	[FUZZ_FILE_ADD] = effect_file_add,
+	[FUZZ_FILE_DEL] = effect_file_del,
+	[FUZZ_IOMMU_OPEN] = effect_iommu_open,
+	[FUZZ_IOMMU_CLOSE] = effect_iommu_close,
+	[FUZZ_ALIAS_OPEN] = effect_alias_open,
+	[FUZZ_ALIAS_CLOSE] = effect_alias_close,
+	[FUZZ_FDINFO] = effect_fdinfo,
+	[FUZZ_IOAS_ALLOC] = effect_ioas_alloc,
+	[FUZZ_HWPT_ALLOC] = effect_hwpt_alloc,
+	[FUZZ_DESTROY] = effect_destroy,
+	[FUZZ_MOCK_ATTACH] = effect_mock_attach,
+	[FUZZ_MOCK_REPLACE] = effect_mock_replace,
+	[FUZZ_MOCK_DESTROY] = effect_mock_destroy,
+	[FUZZ_ACCESS_OPEN] = effect_access,
+	[FUZZ_ACCESS_REPLACE] = effect_access,
+	[FUZZ_ACCESS_CLOSE] = effect_access,
+	[FUZZ_FILE_OPEN] = effect_file_open,
+	[FUZZ_FILE_DUP] = effect_file_dup,
+	[FUZZ_FILE_CLOSE] = effect_file_close,
+	[FUZZ_BIND] = effect_bind,
+	[FUZZ_ATTACH] = effect_attach,
+	[FUZZ_DETACH] = effect_detach,
+};
+
+void fuzz_model_reset(void)
+{
+	unsigned int i;
+
+	memset(&now, 0, sizeof(now));
+	for (i = 0; i < FUZZ_IOMMUS; i++)
+		now.iommus[i] = (struct model_iommu){ .context = NONE, .alias = NONE };
+	for (i = 0; i < FUZZ_FILES; i++)
+		now.file[i] = NONE;
+	/* The real ones are there from the start, with their groups */
+	for (i = 0; i < FUZZ_DEVICES; i++) {
+		now.devices[i].context = NONE;
+		now.devices[i].group = i == FUZZ_DEVICES - 1 ? i - 1 : i;
+	}
+	now.nr_devices = FUZZ_DEVICES;
+}
+
+u64 fuzz_model_comparisons(void)
+{
+	return comparisons;
+}
+
+static const char *expected_text(int expected)
+{
+	switch (expected) {
+	case 0:
+		return "success";
+	case ANY:
+		return "success or an errno";
+	case FAILS:
+		return "an errno";
+	default:
+		return strerror(-expected);
+	}
+}
+
+/* Is what a call returned among what it may return? */
+static bool is_expected(const struct fuzz_call *call, int expected, bool forbidden, bool eperm,
+			long ret)
+{
+	bool fault = call->nth && ret < 0;
+
+	if (ret == -EPERM)
+		return forbidden || eperm;
+	if (forbidden)
+		return fault;
+	if (expected == ANY)
+		return true;
+	if (expected == FAILS)
+		return ret < 0;
+	if (!expected)
+		return ret >= 0 || fault;
+	return ret == expected || (fault && ret == -ENOMEM);
+}
+
+static bool compare(char *why, size_t size, const char *what, unsigned int vm, u64 is, u64 expected)
+{
+	comparisons++;
+	if (is == expected)
+		return true;
+	snprintf(why, size, "VM %u: %s is %llu and should be %llu", vm, what,
+		 (unsigned long long)is, (unsigned long long)expected);
+	return false;
+}
+
+/*
+ * An attach that the hardware, or memory, failed may have been an edge and its
+ * undoing: @undone. What is refused is no edge at all.
+ */
+static bool check_vm(struct model_vm *vm, unsigned int i, bool undone, char *why, size_t size)
+{
+	struct kvm_coherency_status status;
+	u64 events = fuzz_exec_events(i);
+	u32 flags = 0;
+
+	if (!vm->dev)
+		goto out_events;
+	if (!fuzz_exec_status(i, &status)) {
+		snprintf(why, size, "VM %u: no status", i);
+		return false;
+	}
+	if (undone && status.edges == vm->edges + 2) {
+		vm->edges += 2;
+		vm->events += vm->eventfd ? 2 : 0;
+	}
+	if (vm->on)
+		flags |= KVM_COHERENCY_NONCOHERENT;
+	if (vm->on && vm->policy != KVM_NONCOHERENT_DMA_NO_WBINVD)
+		flags |= KVM_COHERENCY_WBINVD;
+	if (!compare(why, size, "flags", i, status.flags, flags) ||
+	    !compare(why, size, "policy", i, status.policy, vm->policy) ||
+	    !compare(why, size, "nr_iommufds", i, status.nr_iommufds,
+		     __builtin_popcountll(vm->added)) ||
+	    !compare(why, size, "edges", i, status.edges, vm->edges) ||
+	    !compare(why, size, "wbinvd_flushed", i, status.wbinvd_flushed, vm->flushed) ||
+	    !compare(why, size, "wbinvd_ignored", i, status.wbinvd_ignored, vm->ignored))
+		return false;
+
+out_events:
+	if (!compare(why, size, "the eventfd", i, events, vm->events))
+		return false;
+	vm->events = 0;
+	return true;
+}
+
+bool fuzz_model_check(const struct fuzz_call *call, long ret, char *why, size_t size)
+{
+	static struct model next;
+	bool forbidden = false;
+	unsigned int i;
+	int expected;
+
+	if (ret == FUZZ_SKIPPED)
+		return true;
+	next = now;
+	next.value = -1;
+	next.eperm = false;
+	expected = effects[call->kind](&next, call->arg);
+	if (expected == 0 || expected == ANY)
+		forbidden = !settle(&next);
+
+	comparisons++;
+	if (!is_expected(call, expected, forbidden, next.eperm, ret)) {
+		snprintf(why, size, "%s: %s, and should be %s", fuzz_infos[call->kind].name,
+			 ret < 0 ? strerror(-ret) : "success",
+			 forbidden ? strerror(EPERM) : expected_text(expected));
+		return false;
+	}
+	if (ret >= 0 && next.value >= 0 &&
+	    !compare(why, size, fuzz_infos[call->kind].name, call->arg[0], ret, next.value))
+		return false;
+	if (ret >= 0)
+		now = next;
+	for (i = 0; i < FUZZ_VMS; i++)
+		if (!check_vm(&now.vms[i], i, ret < 0 && ret != -EPERM, why, size))
+			return false;
+	return true;
+}

@@ -1,0 +1,622 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fuzzer's main loop: replays the corpus, makes new programs of it and of
+ * nothing, keeps what reaches more, cut down to what that takes.
+ *
+ * Usage: noncoherent_dma_fuzz [options] mock|real
+ *   -d DIR      directory with corpus/ and programs/, a 9p mount with the tag
+ *               "fuzz" unless it is there already
+ *   -s SECONDS  how long (default 60)
+ *   -S SEED     of all that is random (default 1)
+ *   -r FILE     run this program, in DIR, once, and tell about each call
+ *   -b BLOCKS   how many places of the kernel are instrumented
+ *
+ * Three programs of four run on one thread, where the model checks each call. The
+ * calls of the fourth are dealt to threads, one on each CPU. All that is random is
+ * by the seed; what the scheduler does to threads is not, nor is how much can be
+ * done in SECONDS.
+ *
+ * DIR gets the corpus that it ended with in programs/, and in current the program
+ * that runs, should the kernel take that down.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "test_util.h"
+#include "vfio_edu.h"
+
+#define MAX_CORPUS	1024
+#define MAX_THREADS	8
+#define MAX_CLOSING	32
+/* The share of the edges of a run, in percent, that the corpus alone has to reach */
+#define CORPUS_SHARE	90
+/* Comparisons with the model that a replay of the corpus makes at the least */
+#define MIN_COMPARISONS	5000
+
+static const char *dir = "/run/fuzz";
+static unsigned int seconds = 60, seed = 1, blocks;
+static const char *replay;
+static const char *machine;
+
+static struct {
+	u64 tried;
+	u64 succeeded;
+	u64 refused;
+	u64 skipped;
+} counts[FUZZ_KINDS];
+
+static struct fuzz_program corpus[MAX_CORPUS];
+static unsigned int nr_corpus;
+static struct fuzz_edges reached, threaded;
+static u64 programs, threaded_programs;
+static struct fuzz_coverage *coverage;
+static int current = -1;
+static struct timespec started;
+
+static u64 elapsed(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec - started.tv_sec - (now.tv_nsec < started.tv_nsec);
+}
+
+static void count(const struct fuzz_call *call, long ret)
+{
+	if (ret == FUZZ_SKIPPED) {
+		__atomic_fetch_add(&counts[call->kind].skipped, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	__atomic_fetch_add(&counts[call->kind].tried, 1, __ATOMIC_RELAXED);
+	if (ret < 0)
+		__atomic_fetch_add(&counts[call->kind].refused, 1, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_add(&counts[call->kind].succeeded, 1, __ATOMIC_RELAXED);
+}
+
+/* What the kernel complained about so far */
+static unsigned long complaints(void)
+{
+	unsigned long tainted = 0;
+	unsigned int locks = 1;
+	char line[128];
+	FILE *file;
+
+	file = fopen("/proc/sys/kernel/tainted", "r");
+	if (file) {
+		TEST_ASSERT(fscanf(file, "%lu", &tainted) == 1, "no taint");
+		fclose(file);
+	}
+	/* Lockdep turns itself off when it has found something */
+	file = fopen("/proc/lockdep_stats", "r");
+	while (file && fgets(line, sizeof(line), file))
+		sscanf(line, " debug_locks: %u", &locks);
+	if (file)
+		fclose(file);
+	return tainted << 1 | !locks;
+}
+
+static unsigned int vms_alive(void)
+{
+	DIR *stats = opendir("/sys/kernel/debug/kvm");
+	struct dirent *entry;
+	unsigned int nr = 0;
+
+	TEST_ASSERT(stats, "KVM has no directory in debugfs");
+	while ((entry = readdir(stats)))
+		nr += entry->d_name[0] != '.' && !!strchr(entry->d_name, '-');
+	closedir(stats);
+	return nr;
+}
+
+static bool check_leftovers(char *why, size_t size)
+{
+	static unsigned long complaints_before;
+	static bool known;
+	unsigned long now = complaints();
+	unsigned int alive = vms_alive();
+
+	if (!known)
+		complaints_before = now;
+	known = true;
+	if (now != complaints_before) {
+		complaints_before = now;
+		snprintf(why, size, "the kernel complained");
+		return false;
+	}
+	if (alive) {
+		snprintf(why, size, "%u VMs are left when all is closed", alive);
+		return false;
+	}
+	return true;
+}
+
+static void record(const struct fuzz_program *p)
+{
+	char text[FUZZ_MAX_CALLS * 48];
+	FILE *file = fmemopen(text, sizeof(text), "w");
+	long len;
+
+	fuzz_program_write(p, file);
+	fflush(file);
+	len = ftell(file);
+	fclose(file);
+	TEST_ASSERT(pwrite(current, text, len, 0) == len && !ftruncate(current, len),
+		    "%s/current cannot be written", dir);
+}
+
+/* One call with all that is to be seen of it */
+static bool step(const struct fuzz_call *call, struct fuzz_edges *edges, char *why, size_t size)
+{
+	long ret;
+
+	fuzz_coverage_start(coverage);
+	ret = fuzz_exec_call(call);
+	fuzz_coverage_collect(coverage, edges);
+	count(call, ret);
+	if (replay) {
+		fuzz_call_write(call, stdout);
+		printf("# %s\n", ret == FUZZ_SKIPPED ? "left out" :
+		       ret < 0 ? strerror(-ret) : "done");
+	}
+	return fuzz_model_check(call, ret, why, size);
+}
+
+static bool run_serial(const struct fuzz_program *p, struct fuzz_edges *edges, char *why,
+		       size_t size)
+{
+	struct fuzz_call closing[MAX_CLOSING];
+	unsigned int i, nr = fuzz_exec_closing(closing, p->nr);
+	bool good = true;
+
+	record(p);
+	programs++;
+	memset(edges, 0, sizeof(*edges));
+	fuzz_model_reset();
+	for (i = 0; i < p->nr && good; i++)
+		good = step(&p->calls[i], edges, why, size);
+	for (i = 0; i < nr; i++)
+		if (good)
+			good = step(&closing[i], edges, why, size);
+		else
+			fuzz_exec_call(&closing[i]);
+	return good && check_leftovers(why, size);
+}
+
+/* Without what is not needed for @edges or, if there are none, for failing */
+static void minimise(struct fuzz_program *p, const struct fuzz_edges *edges)
+{
+	static struct fuzz_edges got;
+	struct fuzz_program shorter;
+	unsigned int at = p->nr;
+	char why[256];
+	bool good;
+
+	while (at--) {
+		shorter = *p;
+		fuzz_program_cut(&shorter, at);
+		good = run_serial(&shorter, &got, why, sizeof(why));
+		if (edges ? good && fuzz_edges_contain(&got, edges) : !good)
+			*p = shorter;
+		else if (edges && !good)
+			return;
+	}
+}
+
+static int fail(const struct fuzz_program *p, const char *why, bool is_threaded)
+{
+	struct fuzz_program shorter = *p;
+
+	printf("not ok 1 - %s: seed %u, %s program %llu\n", why, seed,
+	       is_threaded ? "threaded" : "serial", (unsigned long long)programs);
+	printf("# %s\n", is_threaded ? "program, whose calls were dealt to threads:" : "program:");
+	fuzz_program_write(p, stdout);
+	if (!is_threaded && !replay) {
+		minimise(&shorter, NULL);
+		printf("# as short as it still fails:\n");
+		fuzz_program_write(&shorter, stdout);
+	}
+	printf("# end of program\n1..1\n");
+	fflush(stdout);
+	return 1;
+}
+
+/* Threads */
+
+static struct {
+	const struct fuzz_program *program;
+	u8 thread_of[FUZZ_MAX_CALLS];
+	pthread_barrier_t start;
+	pthread_barrier_t end;
+	unsigned int nr;
+	struct fuzz_edges edges[MAX_THREADS];
+} team;
+
+static void pin_self_to(unsigned int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpus), &cpus), "sched_setaffinity failed");
+}
+
+static void *team_member(void *data)
+{
+	unsigned int i, self = (unsigned long)data;
+	struct fuzz_coverage *c;
+	long ret;
+
+	pin_self_to(self);
+	fuzz_exec_thread();
+	c = fuzz_coverage_open();
+	for (;;) {
+		pthread_barrier_wait(&team.start);
+		for (i = 0; i < team.program->nr; i++) {
+			if (team.thread_of[i] != self)
+				continue;
+			fuzz_coverage_start(c);
+			ret = fuzz_exec_call(&team.program->calls[i]);
+			fuzz_coverage_collect(c, &team.edges[self]);
+			count(&team.program->calls[i], ret);
+		}
+		pthread_barrier_wait(&team.end);
+	}
+	return NULL;
+}
+
+static void team_create(void)
+{
+	pthread_t thread;
+	unsigned long i;
+
+	team.nr = get_nprocs() < MAX_THREADS ? get_nprocs() : MAX_THREADS;
+	TEST_ASSERT(team.nr > 1, "one CPU has nothing at once");
+	pthread_barrier_init(&team.start, NULL, team.nr + 1);
+	pthread_barrier_init(&team.end, NULL, team.nr + 1);
+	for (i = 0; i < team.nr; i++)
+		TEST_ASSERT(!pthread_create(&thread, NULL, team_member, (void *)i), "no thread");
+}
+
+/* Nothing can do DMA any more, unless what is attached has @lost its slot */
+static bool check_off(bool lost, char *why, size_t size)
+{
+	struct kvm_coherency_status status;
+	unsigned int i;
+
+	for (i = 0; i < FUZZ_VMS; i++) {
+		if (!fuzz_exec_status(i, &status))
+			continue;
+		if ((status.flags & KVM_COHERENCY_NONCOHERENT) != (status.edges & 1)) {
+			snprintf(why, size, "VM %u: flags %u after %llu edges", i, status.flags,
+				 (unsigned long long)status.edges);
+			return false;
+		}
+		if (status.flags && !lost) {
+			snprintf(why, size, "VM %u: permission when nothing is attached", i);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_device_of_vm(const struct fuzz_call *call)
+{
+	return call->kind == FUZZ_DEV_CLOSE || call->kind == FUZZ_VM_CLOSE;
+}
+
+static bool run_threaded(const struct fuzz_program *p, char *why, size_t size)
+{
+	struct fuzz_call closing[MAX_CLOSING];
+	unsigned int i, nr = fuzz_exec_closing(closing, 0);
+	bool keeps = fuzz_any(2), good;
+
+	for (i = 0; i < p->nr; i++)
+		team.thread_of[i] = fuzz_any(team.nr);
+	record(p);
+	programs++;
+	threaded_programs++;
+	fuzz_exec_keep(keeps);
+	team.program = p;
+	pthread_barrier_wait(&team.start);
+	pthread_barrier_wait(&team.end);
+
+	for (i = 0; i < nr; i++)
+		if (!is_device_of_vm(&closing[i]))
+			fuzz_exec_call(&closing[i]);
+	fuzz_exec_let_go();
+	good = check_off(!keeps, why, size);
+	for (i = 0; i < nr; i++)
+		if (is_device_of_vm(&closing[i]))
+			fuzz_exec_call(&closing[i]);
+	return good && check_leftovers(why, size);
+}
+
+/* The corpus */
+
+static int is_program(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static bool keep_if_new(struct fuzz_program *p, struct fuzz_edges *edges, bool loaded)
+{
+	static struct fuzz_edges fresh;
+	char why[256];
+
+	if (nr_corpus == MAX_CORPUS || fuzz_edges_contain(&reached, edges))
+		return false;
+	if (!loaded) {
+		fresh = *edges;
+		fuzz_edges_subtract(&fresh, &reached);
+		minimise(p, &fresh);
+		if (!run_serial(p, edges, why, sizeof(why)))
+			return false;
+	}
+	fuzz_edges_merge(&reached, edges);
+	corpus[nr_corpus++] = *p;
+	return true;
+}
+
+/* Returns false, and @p and @why, if one of it fails */
+static bool corpus_load(struct fuzz_program *p, char *why, size_t size)
+{
+	static struct fuzz_edges edges;
+	struct dirent **entries;
+	char path[512];
+	int i, nr;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/corpus", dir);
+	nr = scandir(path, &entries, is_program, alphasort);
+	for (i = 0; i < nr; i++) {
+		snprintf(path, sizeof(path), "%s/corpus/%s", dir, entries[i]->d_name);
+		file = fopen(path, "r");
+		TEST_ASSERT(file && fuzz_program_read(p, file), "%s is no program", path);
+		fclose(file);
+		if (!run_serial(p, &edges, why, size))
+			return false;
+		if (!keep_if_new(p, &edges, true))
+			printf("# %s reaches nothing new\n", entries[i]->d_name);
+	}
+	printf("# corpus: %d programs, of which %u reach something new, %u edges\n",
+	       nr < 0 ? 0 : nr, nr_corpus, fuzz_edges_count(&reached));
+	return true;
+}
+
+/* Each under the hash of its text */
+static void corpus_write(void)
+{
+	char text[FUZZ_MAX_CALLS * 48], path[512];
+	unsigned int i, j, hash, len;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/programs", dir);
+	mkdir(path, 0777);
+	for (i = 0; i < nr_corpus; i++) {
+		file = fmemopen(text, sizeof(text), "w");
+		fuzz_program_write(&corpus[i], file);
+		fflush(file);
+		len = ftell(file);
+		fclose(file);
+		for (hash = 2166136261U, j = 0; j < len; j++)
+			hash = (hash ^ (u8)text[j]) * 16777619U;
+		snprintf(path, sizeof(path), "%s/programs/%08x", dir, hash);
+		file = fopen(path, "w");
+		TEST_ASSERT(file && fwrite(text, 1, len, file) == len && !fclose(file),
+			    "%s cannot be written", path);
+	}
+}
+
+static void show_progress(void)
+{
+	printf("# %llu s: %llu programs, %llu of them threaded, %u edges, corpus %u\n",
+	       (unsigned long long)elapsed(), (unsigned long long)programs,
+	       (unsigned long long)threaded_programs, fuzz_edges_count(&reached), nr_corpus);
+	fflush(stdout);
+}
+
+static void next_program(struct fuzz_program *p)
+{
+	if (!nr_corpus || !fuzz_any(5)) {
+		fuzz_program_new(p);
+		return;
+	}
+	*p = corpus[fuzz_any(nr_corpus)];
+	fuzz_program_mutate(p, &corpus[fuzz_any(nr_corpus)]);
+}
+
+static int loop(void)
+{
+	static struct fuzz_edges edges;
+	struct fuzz_program p;
+	u64 shown = 0;
+	char why[256];
+
+	while (elapsed() < seconds) {
+		if (elapsed() >= shown + 10) {
+			shown = elapsed();
+			show_progress();
+		}
+		next_program(&p);
+		if (!fuzz_any(4)) {
+			if (!run_threaded(&p, why, sizeof(why)))
+				return fail(&p, why, true);
+			continue;
+		}
+		if (!run_serial(&p, &edges, why, sizeof(why)))
+			return fail(&p, why, false);
+		keep_if_new(&p, &edges, false);
+	}
+	return 0;
+}
+
+/* What came of it */
+
+static void show_table(void)
+{
+	unsigned int i;
+
+	printf("# %-16s %10s %10s %10s %10s\n", "call", "tried", "succeeded", "refused",
+	       "left out");
+	for (i = 0; i < FUZZ_KINDS; i++)
+		if (fuzz_infos[i].machines & fuzz.machine)
+			printf("# %-16s %10llu %10llu %10llu %10llu\n", fuzz_infos[i].name,
+			       (unsigned long long)counts[i].tried,
+			       (unsigned long long)counts[i].succeeded,
+			       (unsigned long long)counts[i].refused,
+			       (unsigned long long)counts[i].skipped);
+}
+
+static unsigned int points, points_failed;
+
+static void point(bool good, const char *text)
+{
+	points_failed += !good;
+	printf("%sok %u - %s\n", good ? "" : "not ", ++points, text);
+}
+
+static int report(unsigned int corpus_edges, u64 corpus_comparisons)
+{
+	unsigned int i, edges, never = 0;
+	char text[256];
+
+	for (i = 0; i < team.nr; i++)
+		fuzz_edges_merge(&threaded, &team.edges[i]);
+	edges = fuzz_edges_count(&reached);
+	fuzz_edges_subtract(&threaded, &reached);
+	show_progress();
+	show_table();
+	printf("# %u edges by threads alone; %u of %u instrumented places\n",
+	       fuzz_edges_count(&threaded), fuzz_coverage_places(), blocks);
+
+	for (i = 0; i < FUZZ_KINDS; i++) {
+		if (!(fuzz_infos[i].machines & fuzz.machine) || counts[i].succeeded)
+			continue;
+		printf("# %s never succeeded\n", fuzz_infos[i].name);
+		never++;
+	}
+	snprintf(text, sizeof(text), "the model agreed in %llu comparisons, %llu by the corpus",
+		 (unsigned long long)fuzz_model_comparisons(),
+		 (unsigned long long)corpus_comparisons);
+	point(corpus_comparisons >= MIN_COMPARISONS, text);
+	snprintf(text, sizeof(text), "%u kinds of calls never succeeded", never);
+	point(!never, text);
+	snprintf(text, sizeof(text), "the corpus reaches %u of %u edges, %u %% at least",
+		 corpus_edges, edges, CORPUS_SHARE);
+	point(corpus_edges * 100 >= edges * CORPUS_SHARE, text);
+	snprintf(text, sizeof(text), "%llu programs ran on several threads",
+		 (unsigned long long)threaded_programs);
+	point(threaded_programs || !seconds, text);
+	printf("1..%u\n", points);
+	return points_failed ? 1 : 0;
+}
+
+static void open_dir(void)
+{
+	char path[512];
+
+	mkdir(dir, 0777);
+	snprintf(path, sizeof(path), "%s/corpus", dir);
+	if (access(path, F_OK))
+		TEST_ASSERT(!mount("fuzz", dir, "9p", 0, "trans=virtio,version=9p2000.L"),
+			    "%s cannot be mounted: %s", dir, strerror(errno));
+	snprintf(path, sizeof(path), "%s/current", dir);
+	current = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	TEST_ASSERT(current >= 0, "%s cannot be created", path);
+}
+
+static int run_once(void)
+{
+	static struct fuzz_edges edges;
+	struct fuzz_program p;
+	char path[512], why[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, replay);
+	file = fopen(path, "r");
+	TEST_ASSERT(file && fuzz_program_read(&p, file), "%s is no program", path);
+	fclose(file);
+	if (!run_serial(&p, &edges, why, sizeof(why)))
+		return fail(&p, why, false);
+	printf("ok 1 - %u edges, and the model agreed\n1..1\n", fuzz_edges_count(&edges));
+	return 0;
+}
+
+static void parse(int argc, char **argv)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "d:s:S:r:b:")) != -1) {
+		switch (opt) {
+		case 'd':
+			dir = optarg;
+			break;
+		case 's':
+			seconds = atoi_non_negative("SECONDS", optarg);
+			break;
+		case 'S':
+			seed = atoi_non_negative("SEED", optarg);
+			break;
+		case 'r':
+			replay = optarg;
+			break;
+		case 'b':
+			blocks = atoi_non_negative("BLOCKS", optarg);
+			break;
+		default:
+			exit(2);
+		}
+	}
+	machine = optind < argc ? argv[optind] : "";
+	fuzz.machine = !strcmp(machine, "mock") ? FUZZ_MOCK : FUZZ_REAL;
+	TEST_ASSERT(fuzz.machine == FUZZ_MOCK || !strcmp(machine, "real"), "mock or real?");
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int corpus_edges;
+	struct fuzz_program p;
+	u64 corpus_comparisons;
+	char why[256];
+	int ret;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	parse(argc, argv);
+	if (fuzz.machine == FUZZ_REAL) {
+		fuzz.enforces = !vfio_edu_is_noncoherent();
+		TEST_ASSERT(vfio_edu_address(FUZZ_DEVICES - 1), "needs %d edu devices",
+			    FUZZ_DEVICES);
+	}
+	fuzz.random = seed;
+	open_dir();
+	fuzz_exec_init();
+	coverage = fuzz_coverage_open();
+	pin_self_to(0);
+	clock_gettime(CLOCK_MONOTONIC, &started);
+	printf("# seed %u, %u s\n", seed, seconds);
+	if (replay)
+		return run_once();
+
+	if (!corpus_load(&p, why, sizeof(why)))
+		return fail(&p, why, false);
+	corpus_edges = fuzz_edges_count(&reached);
+	corpus_comparisons = fuzz_model_comparisons();
+	team_create();
+	ret = loop();
+	if (!ret)
+		ret = report(corpus_edges, corpus_comparisons);
+	corpus_write();
+	return ret;
+}
