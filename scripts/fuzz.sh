@@ -54,7 +54,7 @@ boot() {
 		grep -a --line-buffered '^# [0-9]* s:' >&2 &
 	result=ok
 	"$TOP/scripts/boot-qemu.sh" -k "$(object_tree debug)/arch/x86/boot/bzImage" \
-		-i "$TOP/build/fuzz/initramfs.gz" -o "$out" -c 4 -d 2 -b -m 1G -t $((each * 3 + 900)) \
+		-i "$TOP/build/fuzz/initramfs.gz" -o "$out" -c 4 -d 2 -b -m 512M -t $((each * 3 + 900)) \
 		-x "$words run=/tests/$program,$options,$1" -- \
 		-virtfs "local,path=$out/share,mount_tag=fuzz,security_model=none,multidevs=remap" ||
 		result='not ok' failed=1
@@ -83,6 +83,7 @@ failed=0
 # shellcheck disable=SC2086 # a list of words
 each=$((SECONDS / $(set -- $MACHINES; echo $#)))
 options=-s,$each,-S,$SEED,-b,$(instrumented)
+[ "${UPDATE_CORPUS:-0}" != 1 ] || options=$options,-m
 [ -z "${PROGRAM-}" ] || options=-r,program
 for machine in $MACHINES; do
 	boot "$machine"

@@ -10,6 +10,7 @@
  *   -S SEED     of all that is random (default 1)
  *   -r FILE     run this program, in DIR, once, and tell about each call
  *   -b BLOCKS   how many places of the kernel are instrumented
+ *   -m          cut down what the corpus has, too
  *
  * Three programs of four run on one thread, where the model checks each call. The
  * calls of the fourth are dealt to threads, one on each CPU. All that is random is
@@ -48,12 +49,14 @@ static const char *dir = "/run/fuzz";
 static unsigned int seconds = 60, seed = 1, blocks;
 static const char *replay;
 static const char *machine;
+static bool cut_corpus;
 
 static struct {
 	u64 tried;
 	u64 succeeded;
 	u64 refused;
 	u64 skipped;
+	u64 nanoseconds;	/* on one thread */
 } counts[FUZZ_KINDS];
 
 static struct fuzz_program corpus[MAX_CORPUS];
@@ -63,6 +66,14 @@ static u64 programs, threaded_programs;
 static struct fuzz_coverage *coverage;
 static int current = -1;
 static struct timespec started;
+
+static u64 nanoseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
 
 static u64 elapsed(void)
 {
@@ -85,26 +96,33 @@ static void count(const struct fuzz_call *call, long ret)
 		__atomic_fetch_add(&counts[call->kind].succeeded, 1, __ATOMIC_RELAXED);
 }
 
-/* What the kernel complained about so far */
-static unsigned long complaints(void)
+/* Sanitizers, lockdep and warnings, all of which tell the log */
+static bool kernel_complained(char *why, size_t size)
 {
-	unsigned long tainted = 0;
-	unsigned int locks = 1;
-	char line[128];
-	FILE *file;
+	static const char * const signs[] = { "WARNING:", "BUG:", "UBSAN:", "ODEBUG:", "refcount_t:" };
+	static int log = -1;
+	char record[1024];
+	ssize_t len;
+	size_t i;
 
-	file = fopen("/proc/sys/kernel/tainted", "r");
-	if (file) {
-		TEST_ASSERT(fscanf(file, "%lu", &tainted) == 1, "no taint");
-		fclose(file);
+	if (log < 0) {
+		log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		TEST_ASSERT(log >= 0 && !lseek(log, 0, SEEK_END), "/dev/kmsg cannot be read");
 	}
-	/* Lockdep turns itself off when it has found something */
-	file = fopen("/proc/lockdep_stats", "r");
-	while (file && fgets(line, sizeof(line), file))
-		sscanf(line, " debug_locks: %u", &locks);
-	if (file)
-		fclose(file);
-	return tainted << 1 | !locks;
+	/* What was overwritten before it was read is EPIPE */
+	while ((len = read(log, record, sizeof(record) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
+		record[len < 0 ? 0 : len] = 0;
+		for (i = 0; i < ARRAY_SIZE(signs); i++) {
+			if (!strstr(record, signs[i]))
+				continue;
+			snprintf(why, size, "the kernel complained: %.*s",
+				 (int)strcspn(strstr(record, signs[i]), "\n"),
+				 strstr(record, signs[i]));
+			lseek(log, 0, SEEK_END);
+			return true;
+		}
+	}
+	return false;
 }
 
 static unsigned int vms_alive(void)
@@ -122,21 +140,14 @@ static unsigned int vms_alive(void)
 
 static bool check_leftovers(char *why, size_t size)
 {
-	static unsigned long complaints_before;
-	static bool known;
-	unsigned long now = complaints();
-	unsigned int alive = vms_alive();
+	unsigned int i, alive = vms_alive();
 
-	if (!known)
-		complaints_before = now;
-	known = true;
-	if (now != complaints_before) {
-		complaints_before = now;
-		snprintf(why, size, "the kernel complained");
+	for (i = 0; i < FUZZ_VMS; i++)
+		alive -= fuzz_exec_vm_is_open(i);
+	if (kernel_complained(why, size))
 		return false;
-	}
 	if (alive) {
-		snprintf(why, size, "%u VMs are left when all is closed", alive);
+		snprintf(why, size, "%d VMs are left when all is closed", (int)alive);
 		return false;
 	}
 	return true;
@@ -159,10 +170,12 @@ static void record(const struct fuzz_program *p)
 /* One call with all that is to be seen of it */
 static bool step(const struct fuzz_call *call, struct fuzz_edges *edges, char *why, size_t size)
 {
+	u64 since = nanoseconds();
 	long ret;
 
 	fuzz_coverage_start(coverage);
 	ret = fuzz_exec_call(call);
+	counts[call->kind].nanoseconds += nanoseconds() - since;
 	fuzz_coverage_collect(coverage, edges);
 	count(call, ret);
 	if (replay) {
@@ -191,6 +204,8 @@ static bool run_serial(const struct fuzz_program *p, struct fuzz_edges *edges, c
 			good = step(&closing[i], edges, why, size);
 		else
 			fuzz_exec_call(&closing[i]);
+	if (!good)
+		fuzz_model_forget();
 	return good && check_leftovers(why, size);
 }
 
@@ -313,7 +328,7 @@ static bool check_off(bool lost, char *why, size_t size)
 
 static bool is_device_of_vm(const struct fuzz_call *call)
 {
-	return call->kind == FUZZ_DEV_CLOSE || call->kind == FUZZ_VM_CLOSE;
+	return call->kind == FUZZ_DEV_CLOSE || call->kind == FUZZ_POLICY;
 }
 
 static bool run_threaded(const struct fuzz_program *p, char *why, size_t size)
@@ -340,6 +355,7 @@ static bool run_threaded(const struct fuzz_program *p, char *why, size_t size)
 	for (i = 0; i < nr; i++)
 		if (is_device_of_vm(&closing[i]))
 			fuzz_exec_call(&closing[i]);
+	fuzz_model_forget();
 	return good && check_leftovers(why, size);
 }
 
@@ -387,7 +403,7 @@ static bool corpus_load(struct fuzz_program *p, char *why, size_t size)
 		fclose(file);
 		if (!run_serial(p, &edges, why, size))
 			return false;
-		if (!keep_if_new(p, &edges, true))
+		if (!keep_if_new(p, &edges, !cut_corpus))
 			printf("# %s reaches nothing new\n", entries[i]->d_name);
 	}
 	printf("# corpus: %d programs, of which %u reach something new, %u edges\n",
@@ -468,15 +484,17 @@ static void show_table(void)
 {
 	unsigned int i;
 
-	printf("# %-16s %10s %10s %10s %10s\n", "call", "tried", "succeeded", "refused",
-	       "left out");
+	printf("# %-16s %10s %10s %10s %10s %10s\n", "call", "tried", "succeeded", "refused",
+	       "left out", "ms in all");
 	for (i = 0; i < FUZZ_KINDS; i++)
 		if (fuzz_infos[i].machines & fuzz.machine)
-			printf("# %-16s %10llu %10llu %10llu %10llu\n", fuzz_infos[i].name,
+			printf("# %-16s %10llu %10llu %10llu %10llu %10llu\n",
+			       fuzz_infos[i].name,
 			       (unsigned long long)counts[i].tried,
 			       (unsigned long long)counts[i].succeeded,
 			       (unsigned long long)counts[i].refused,
-			       (unsigned long long)counts[i].skipped);
+			       (unsigned long long)counts[i].skipped,
+			       (unsigned long long)counts[i].nanoseconds / 1000000);
 }
 
 static unsigned int points, points_failed;
@@ -558,7 +576,7 @@ static void parse(int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "d:s:S:r:b:")) != -1) {
+	while ((opt = getopt(argc, argv, "d:s:S:r:b:m")) != -1) {
 		switch (opt) {
 		case 'd':
 			dir = optarg;
@@ -571,6 +589,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'r':
 			replay = optarg;
+			break;
+		case 'm':
+			cut_corpus = true;
 			break;
 		case 'b':
 			blocks = atoi_non_negative("BLOCKS", optarg);
@@ -606,6 +627,8 @@ int main(int argc, char **argv)
 	pin_self_to(0);
 	clock_gettime(CLOCK_MONOTONIC, &started);
 	printf("# seed %u, %u s\n", seed, seconds);
+	/* What it says from now on is about programs */
+	kernel_complained(why, sizeof(why));
 	if (replay)
 		return run_once();
 

@@ -30,6 +30,9 @@
 #define FUZZ_MOCKS		3	/* of an iommufd */
 #define FUZZ_FILES		4	/* VFIO device files */
 #define FUZZ_DEVICES		4	/* behind VFIO: two alone, two that share a group */
+#define FUZZ_GROUPS		3
+/* The first takes a type1 container, the others an iommufd */
+#define FUZZ_TYPE1_GROUP	0
 
 /* Which iommufd: by the first ones' slots, by a dup of these, or none at all */
 enum {
@@ -41,9 +44,10 @@ enum {
 	FUZZ_FD_CHOICES,
 };
 
-/* Which VFIO file */
+/* Which VFIO file: by the first ones' slots, or a group */
 enum {
-	FUZZ_FILE_NULL = FUZZ_FILES,
+	FUZZ_FILE_GROUP = FUZZ_FILES,
+	FUZZ_FILE_NULL = FUZZ_FILES + FUZZ_GROUPS,
 	FUZZ_FILE_CLOSED,
 	FUZZ_FILE_FAULT,
 	FUZZ_FILE_CHOICES,
@@ -141,6 +145,11 @@ enum fuzz_kind {
 	FUZZ_BIND,
 	FUZZ_ATTACH,
 	FUZZ_DETACH,
+	FUZZ_GROUP_OPEN,
+	FUZZ_GROUP_CLOSE,
+	FUZZ_SET_CONTAINER,
+	FUZZ_UNSET_CONTAINER,
+	FUZZ_GET_DEVICE,
 	FUZZ_KINDS,
 };
 
@@ -212,11 +221,17 @@ u64 fuzz_exec_events(unsigned int vm);
  */
 void fuzz_exec_keep(bool keep);
 void fuzz_exec_let_go(void);
-/* The calls that close all that can be open, in an order that @variant chooses */
+bool fuzz_exec_vm_is_open(unsigned int vm);
+/*
+ * The calls that close all that can be open, in an order that @variant chooses, but
+ * VMs, whose making costs more than all the rest of a program: these become as new
+ */
 unsigned int fuzz_exec_closing(struct fuzz_call *calls, unsigned int variant);
 
 /* fuzz_model.c: false, and @why, if the answer of a call, or the state after it, is wrong */
 void fuzz_model_reset(void);
+/* The same after calls that it was not told of: what VMs counted is not known */
+void fuzz_model_forget(void);
 bool fuzz_model_check(const struct fuzz_call *call, long ret, char *why, size_t size);
 u64 fuzz_model_comparisons(void);
 

@@ -58,6 +58,7 @@ struct vfio_file {
 static struct vm vms[FUZZ_VMS];
 static struct iommu iommus[FUZZ_IOMMUS];
 static struct vfio_file files[FUZZ_FILES];
+static int groups[FUZZ_GROUPS];
 
 static int null_fd, kvm_fd;
 static void *code;		/* a page of the guest */
@@ -159,6 +160,8 @@ void fuzz_exec_init(void)
 		iommus[i] = (struct iommu){ -1, -1, -1 };
 	for (i = 0; i < FUZZ_FILES; i++)
 		files[i].fd = -1;
+	for (i = 0; i < FUZZ_GROUPS; i++)
+		groups[i] = -1;
 	fuzz_exec_thread();
 }
 
@@ -402,6 +405,8 @@ static long file_add_del(const u8 *arg, u64 attr)
 		fd = null_fd;
 	else if (arg[1] < FUZZ_FILES)
 		fd = get(&files[arg[1]].fd);
+	else if (arg[1] < FUZZ_FILE_NULL)
+		fd = get(&groups[arg[1] - FUZZ_FILE_GROUP]);
 	return device_attr(dev, KVM_SET_DEVICE_ATTR, KVM_DEV_VFIO_FILE, attr, &fd);
 }
 
@@ -748,6 +753,82 @@ static long exec_detach(const u8 *arg)
 	return answer(ioctl(fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach));
 }
 
+/* Groups. The last two devices share one. */
+
+static unsigned int group_of(unsigned int device)
+{
+	return device < FUZZ_GROUPS ? device : FUZZ_GROUPS - 1;
+}
+
+static long exec_group_open(const u8 *arg)
+{
+	char path[64];
+	int fd;
+
+	if (get(&groups[arg[0]]) >= 0)
+		return FUZZ_SKIPPED;
+	snprintf(path, sizeof(path), "/dev/vfio/%d", vfio_edu_group(arg[0]));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : install(&groups[arg[0]], fd);
+}
+
+static long exec_group_close(const u8 *arg)
+{
+	return close_slot(&groups[arg[0]]);
+}
+
+/* The group keeps its container */
+static long set_type1(int group)
+{
+	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	long ret;
+
+	if (container < 0)
+		return -errno;
+	ret = answer(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container));
+	if (!ret)
+		ret = answer(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU));
+	close(container);
+	return ret;
+}
+
+/*
+ * To change a group between type1 and iommufd while its devices are open confuses
+ * VFIO, also without us, so a group is for one of them.
+ */
+static long exec_set_container(const u8 *arg)
+{
+	int group = get(&groups[arg[0]]);
+	int fd;
+
+	if (group < 0)
+		return FUZZ_SKIPPED;
+	if (arg[0] == FUZZ_TYPE1_GROUP)
+		return set_type1(group);
+	fd = iommufd_of(arg[1]);
+	return answer(ioctl(group, VFIO_GROUP_SET_CONTAINER, &fd));
+}
+
+static long exec_unset_container(const u8 *arg)
+{
+	int group = get(&groups[arg[0]]);
+
+	return group < 0 ? FUZZ_SKIPPED : answer(ioctl(group, VFIO_GROUP_UNSET_CONTAINER));
+}
+
+static long exec_get_device(const u8 *arg)
+{
+	struct vfio_file *file = &files[arg[0]];
+	int group = get(&groups[group_of(arg[1])]);
+
+	if (group < 0 || get(&file->fd) >= 0)
+		return FUZZ_SKIPPED;
+	file->serial = 0;
+	set_id(&file->device, 0);
+	return install(&file->fd, ioctl(group, VFIO_GROUP_GET_DEVICE_FD,
+					vfio_edu_address(arg[1])));
+}
+
 static long (*const exec[FUZZ_KINDS])(const u8 *arg) = {
 	[FUZZ_VM_OPEN] = exec_vm_open,
 	[FUZZ_VM_CLOSE] = exec_vm_close,
@@ -785,6 +866,11 @@ static long (*const exec[FUZZ_KINDS])(const u8 *arg) = {
 	[FUZZ_BIND] = exec_bind,
 	[FUZZ_ATTACH] = exec_attach,
 	[FUZZ_DETACH] = exec_detach,
+	[FUZZ_GROUP_OPEN] = exec_group_open,
+	[FUZZ_GROUP_CLOSE] = exec_group_close,
+	[FUZZ_SET_CONTAINER] = exec_set_container,
+	[FUZZ_UNSET_CONTAINER] = exec_unset_container,
+	[FUZZ_GET_DEVICE] = exec_get_device,
 };
 
 static void arm(unsigned int nth)
@@ -814,6 +900,11 @@ bool fuzz_exec_status(unsigned int vm, struct kvm_coherency_status *status)
 			    KVM_DEV_IOMMUFD_COHERENCY_STATUS, status);
 }
 
+bool fuzz_exec_vm_is_open(unsigned int vm)
+{
+	return get(&vms[vm].fd) >= 0;
+}
+
 u64 fuzz_exec_events(unsigned int vm)
 {
 	u64 events;
@@ -825,10 +916,10 @@ unsigned int fuzz_exec_closing(struct fuzz_call *calls, unsigned int variant)
 {
 	static const u8 kinds[][3] = {
 		{ FUZZ_VFIO_CLOSE, FUZZ_VMS, 1 }, { FUZZ_FILE_CLOSE, FUZZ_FILES, 1 },
-		{ FUZZ_ACCESS_CLOSE, FUZZ_IOMMUS, 1 },
+		{ FUZZ_GROUP_CLOSE, FUZZ_GROUPS, 1 }, { FUZZ_ACCESS_CLOSE, FUZZ_IOMMUS, 1 },
 		{ FUZZ_MOCK_DESTROY, FUZZ_IOMMUS, FUZZ_MOCKS },
 		{ FUZZ_IOMMU_CLOSE, FUZZ_IOMMUS, 1 }, { FUZZ_ALIAS_CLOSE, FUZZ_IOMMUS, 1 },
-		{ FUZZ_DEV_CLOSE, FUZZ_VMS, 1 }, { FUZZ_VM_CLOSE, FUZZ_VMS, 1 },
+		{ FUZZ_DEV_CLOSE, FUZZ_VMS, 1 },
 	};
 	unsigned int i, j, slot, nr = 0;
 
@@ -839,5 +930,8 @@ unsigned int fuzz_exec_closing(struct fuzz_call *calls, unsigned int variant)
 			for (j = 0; j < kind[2]; j++)
 				calls[nr++] = (struct fuzz_call){ kind[0], 0, { slot, j } };
 	}
+	for (slot = 0; slot < FUZZ_VMS; slot++)
+		calls[nr++] = (struct fuzz_call){ FUZZ_POLICY, 0,
+						  { slot, KVM_NONCOHERENT_DMA_FOLLOW } };
 	return nr;
 }

@@ -32,6 +32,7 @@ struct model_vm {
 	bool kvm_vfio;
 	bool eventfd;
 	bool on;
+	bool forgotten;		/* what was counted until now */
 	u32 policy;
 	u64 added;		/* contexts */
 	u64 files;
@@ -44,14 +45,30 @@ struct model_vm {
 struct model_device {
 	int context;		/* bound to */
 	int group;
+	unsigned int opens;	/* by way of its group */
 	bool attached;
 	bool noncoherent;	/* what it is attached to */
 };
 
+enum model_file_type {
+	MODEL_DEVICE,		/* by itself */
+	MODEL_GROUP,
+	MODEL_GROUP_DEVICE,	/* by way of its group */
+};
+
 struct model_file {
-	int device;
+	enum model_file_type type;
+	int device;		/* or group */
 	int slot;		/* of the iommufd it is bound to, NONE: not known by a slot */
 	bool bound;
+};
+
+/* The capability rule speaks for a group until its container is an iommufd */
+struct model_group {
+	int file;		/* that is open */
+	bool container;
+	int context;		/* of the container, NONE: type1 */
+	bool incapable;
 };
 
 struct model_iommu {
@@ -68,7 +85,9 @@ struct model {
 	struct model_iommu iommus[FUZZ_IOMMUS];
 	struct model_device devices[MAX_DEVICES];
 	struct model_file files[MAX_FILES];
+	struct model_group groups[FUZZ_GROUPS];
 	int file[FUZZ_FILES];	/* in the slots */
+	int group_file[FUZZ_GROUPS];
 	unsigned int nr_contexts;
 	unsigned int nr_devices;
 	unsigned int nr_files;
@@ -105,11 +124,40 @@ static unsigned int noncoherent_attachments(const struct model *m, int context)
 	return count;
 }
 
+/* Is a device of the group open by way of it, and bound to this context? */
+static bool group_bound(const struct model *m, int context, int group)
+{
+	unsigned int i;
+
+	for (i = 0; i < FUZZ_DEVICES; i++)
+		if (m->devices[i].group == group && m->devices[i].opens &&
+		    m->devices[i].context == context)
+			return true;
+	return false;
+}
+
+static bool group_file_noncoherent(const struct model *m, int group)
+{
+	unsigned int i;
+
+	if (m->groups[group].incapable)
+		return true;
+	for (i = 0; i < m->nr_contexts; i++)
+		if (group_bound(m, i, group) && group_noncoherent(m, i, group))
+			return true;
+	return false;
+}
+
 static bool file_noncoherent(const struct model *m, const struct model_file *file)
 {
 	const struct model_device *device = &m->devices[file->device];
 
-	return file->bound && group_noncoherent(m, device->context, device->group);
+	if (file->type == MODEL_GROUP)
+		return group_file_noncoherent(m, file->device);
+	if (file->type == MODEL_GROUP_DEVICE && device->context == NONE)
+		return is_incapable();
+	return (file->bound || file->type == MODEL_GROUP_DEVICE) &&
+	       group_noncoherent(m, device->context, device->group);
 }
 
 static bool vm_is_on(const struct model *m, const struct model_vm *vm)
@@ -151,26 +199,88 @@ static void vm_put(struct model_vm *vm)
 		*vm = (struct model_vm){ .events = vm->events };
 }
 
-static void unbind(struct model *m, struct model_file *file)
+static void unbind(struct model *m, int device)
 {
-	if (!file->bound)
-		return;
-	file->bound = false;
-	m->devices[file->device].attached = false;
-	m->devices[file->device].context = NONE;
+	m->devices[device].attached = false;
+	m->devices[device].context = NONE;
 }
 
-static void file_put(struct model *m, int file)
+static bool file_is_held(const struct model *m, int file)
 {
 	unsigned int i;
 
 	for (i = 0; i < FUZZ_FILES; i++)
 		if (m->file[i] == file)
-			return;
+			return true;
+	for (i = 0; i < FUZZ_GROUPS; i++)
+		if (m->group_file[i] == file)
+			return true;
 	for (i = 0; i < FUZZ_VMS; i++)
 		if (m->vms[i].files >> file & 1)
-			return;
-	unbind(m, &m->files[file]);
+			return true;
+	return false;
+}
+
+static bool group_is_open(const struct model *m, int group)
+{
+	unsigned int i;
+
+	for (i = 0; i < FUZZ_DEVICES; i++)
+		if (m->devices[i].group == group && m->devices[i].opens)
+			return true;
+	return false;
+}
+
+static bool vm_has(const struct model_vm *vm, int file)
+{
+	return file != NONE && vm->files >> file & 1;
+}
+
+/* Asks again for a group what its IOMMU could enforce, if anybody wants to know */
+static void group_settle(struct model *m, int group)
+{
+	struct model_group *g = &m->groups[group];
+	bool watched = vm_has(&m->vms[0], g->file) || vm_has(&m->vms[1], g->file);
+
+	g->incapable = watched && is_incapable() && (!g->container || g->context == NONE);
+}
+
+/* Of type1 an open device holds the file of the group as well */
+static void group_put(struct model *m, int group)
+{
+	struct model_group *g = &m->groups[group];
+
+	if (g->file == NONE || file_is_held(m, g->file))
+		return;
+	if (g->container && g->context == NONE && group_is_open(m, group))
+		return;
+	*g = (struct model_group){ .file = NONE, .context = NONE };
+}
+
+static void group_device_close(struct model *m, int device)
+{
+	if (--m->devices[device].opens)
+		return;
+	unbind(m, device);
+	group_put(m, m->devices[device].group);
+}
+
+static void file_put(struct model *m, int id)
+{
+	struct model_file *file = &m->files[id];
+
+	/* The last who wanted to know may be gone */
+	if (file->type == MODEL_GROUP && m->groups[file->device].incapable)
+		group_settle(m, file->device);
+	if (file_is_held(m, id))
+		return;
+	if (file->type == MODEL_GROUP)
+		group_put(m, file->device);
+	else if (file->type == MODEL_GROUP_DEVICE)
+		group_device_close(m, file->device);
+	else if (file->bound)
+		unbind(m, file->device);
+	file->bound = false;
 }
 
 static int effect_vm_open(struct model *m, const u8 *arg)
@@ -353,7 +463,9 @@ static int effect_vfio_attr(struct model *m, const u8 *arg)
 
 static int file_of(const struct model *m, u8 which)
 {
-	return which < FUZZ_FILES ? m->file[which] : NONE;
+	if (which < FUZZ_FILES)
+		return m->file[which];
+	return which < FUZZ_FILE_NULL ? m->group_file[which - FUZZ_FILE_GROUP] : NONE;
 }
 
 static int effect_file_add(struct model *m, const u8 *arg)
@@ -370,6 +482,8 @@ static int effect_file_add(struct model *m, const u8 *arg)
 	if (vm->files >> file & 1)
 		return -EEXIST;
 	vm->files |= 1ULL << file;
+	if (m->files[file].type == MODEL_GROUP)
+		group_settle(m, m->files[file].device);
 	return 0;
 }
 
@@ -431,7 +545,11 @@ static int effect_fdinfo(struct model *m, const u8 *arg)
 		watches += m->vms[i].added >> context & 1;
 	if (attachments)
 		begun = watches;
-	/* VFIO's own: one for each bound device */
+	/* VFIO's own: one for each bound device, and one for groups with open ones */
+	for (i = 0; i < FUZZ_GROUPS; i++) {
+		watches += group_bound(m, context, i);
+		begun += group_bound(m, context, i) && group_noncoherent(m, context, i);
+	}
 	for (i = 0; i < FUZZ_DEVICES; i++) {
 		if (m->devices[i].context != context)
 			continue;
@@ -533,10 +651,15 @@ static int effect_access(struct model *m, const u8 *arg)
 	return ANY;
 }
 
+static int new_file(struct model *m, enum model_file_type type, int device)
+{
+	m->files[m->nr_files] = (struct model_file){ .type = type, .device = device, .slot = NONE };
+	return m->nr_files++;
+}
+
 static int effect_file_open(struct model *m, const u8 *arg)
 {
-	m->file[arg[0]] = m->nr_files;
-	m->files[m->nr_files++] = (struct model_file){ .device = arg[1], .slot = NONE };
+	m->file[arg[0]] = new_file(m, MODEL_DEVICE, arg[1]);
 	return 0;
 }
 
@@ -561,7 +684,8 @@ static int effect_bind(struct model *m, const u8 *arg)
 	int err, context = context_of(m, arg[1], &err);
 	unsigned int i;
 
-	if (err || file->bound || device->context != NONE)
+	if (err || file->bound || file->type != MODEL_DEVICE || device->context != NONE ||
+	    device->opens || m->groups[device->group].file != NONE)
 		return FAILS;
 	/* A group has one owner */
 	for (i = 0; i < FUZZ_DEVICES; i++) {
@@ -583,6 +707,8 @@ static int effect_attach(struct model *m, const u8 *arg)
 	struct model_device *device = &m->devices[file->device];
 	struct model_iommu *iommu = NULL;
 
+	if (file->type != MODEL_DEVICE)
+		return FAILS;
 	if (!file->bound)
 		return -EINVAL;
 	if (file->slot != NONE && m->iommus[file->slot].context == device->context)
@@ -594,10 +720,96 @@ static int effect_detach(struct model *m, const u8 *arg)
 {
 	struct model_file *file = &m->files[m->file[arg[0]]];
 
+	if (file->type != MODEL_DEVICE)
+		return FAILS;
 	if (!file->bound)
 		return -EINVAL;
 	m->devices[file->device].attached = false;
 	return 0;
+}
+
+/* Either devices are bound by themselves, or the group is open, once */
+static int effect_group_open(struct model *m, const u8 *arg)
+{
+	struct model_group *group = &m->groups[arg[0]];
+	unsigned int i;
+
+	if (group->file != NONE)
+		return -EBUSY;
+	for (i = 0; i < m->nr_files; i++)
+		if (m->files[i].bound && m->devices[m->files[i].device].group == arg[0])
+			return -EBUSY;
+	group->file = new_file(m, MODEL_GROUP, arg[0]);
+	m->group_file[arg[0]] = group->file;
+	return 0;
+}
+
+static int effect_group_close(struct model *m, const u8 *arg)
+{
+	int file = m->group_file[arg[0]];
+
+	m->group_file[arg[0]] = NONE;
+	file_put(m, file);
+	return 0;
+}
+
+static int effect_set_container(struct model *m, const u8 *arg)
+{
+	struct model_group *group = &m->groups[arg[0]];
+	int err = 0, context = NONE;
+
+	if (arg[0] != FUZZ_TYPE1_GROUP)
+		context = context_of(m, arg[1], &err);
+	if (err || group->container)
+		return FAILS;
+	group->container = true;
+	group->context = context;
+	group_settle(m, arg[0]);
+	return 0;
+}
+
+static int effect_unset_container(struct model *m, const u8 *arg)
+{
+	struct model_group *group = &m->groups[arg[0]];
+	bool forbidden = false;
+	unsigned int i;
+
+	if (!group->container)
+		return -EINVAL;
+	if (group->context == NONE && group_is_open(m, arg[0]))
+		return -EBUSY;
+	group->container = false;
+	group->context = NONE;
+	/* Who forbids is not asked whether there may be no container */
+	for (i = 0; i < FUZZ_VMS; i++)
+		forbidden |= vm_has(&m->vms[i], group->file) &&
+			     m->vms[i].policy == KVM_NONCOHERENT_DMA_FORBID;
+	if (!forbidden)
+		group_settle(m, arg[0]);
+	return 0;
+}
+
+static int effect_get_device(struct model *m, const u8 *arg)
+{
+	struct model_device *device = &m->devices[arg[1]];
+	struct model_group *group = &m->groups[device->group];
+	unsigned int i;
+
+	if (!group->container)
+		return -EINVAL;
+	/* What its group's devices are bound to may be an older container */
+	for (i = 0; i < FUZZ_DEVICES; i++)
+		if (m->devices[i].group == device->group && m->devices[i].context != NONE &&
+		    m->devices[i].context != group->context)
+			m->eperm = true;
+	group_settle(m, device->group);
+	m->file[arg[0]] = new_file(m, MODEL_GROUP_DEVICE, arg[1]);
+	if (device->opens++ || group->context == NONE)
+		return m->eperm ? ANY : 0;
+	device->context = group->context;
+	device->attached = true;
+	device->noncoherent = is_incapable();
+	return m->eperm ? ANY : 0;
 }
 
 static int (*const effects[FUZZ_KINDS])(struct model *m, const u8 *arg) = {
@@ -637,23 +849,55 @@ static int (*const effects[FUZZ_KINDS])(struct model *m, const u8 *arg) = {
 	[FUZZ_BIND] = effect_bind,
 	[FUZZ_ATTACH] = effect_attach,
 	[FUZZ_DETACH] = effect_detach,
+	[FUZZ_GROUP_OPEN] = effect_group_open,
+	[FUZZ_GROUP_CLOSE] = effect_group_close,
+	[FUZZ_SET_CONTAINER] = effect_set_container,
+	[FUZZ_UNSET_CONTAINER] = effect_unset_container,
+	[FUZZ_GET_DEVICE] = effect_get_device,
 };
 
 void fuzz_model_reset(void)
 {
+	struct model_vm vms[FUZZ_VMS];
 	unsigned int i;
 
+	memcpy(vms, now.vms, sizeof(vms));
 	memset(&now, 0, sizeof(now));
+	for (i = 0; i < FUZZ_VMS; i++)
+		if (vms[i].open)
+			now.vms[i] = (struct model_vm){
+				.open = true,
+				.forgotten = vms[i].forgotten,
+				.edges = vms[i].edges,
+				.flushed = vms[i].flushed,
+				.ignored = vms[i].ignored,
+			};
 	for (i = 0; i < FUZZ_IOMMUS; i++)
 		now.iommus[i] = (struct model_iommu){ .context = NONE, .alias = NONE };
 	for (i = 0; i < FUZZ_FILES; i++)
 		now.file[i] = NONE;
+	for (i = 0; i < FUZZ_GROUPS; i++) {
+		now.group_file[i] = NONE;
+		now.groups[i] = (struct model_group){ .file = NONE, .context = NONE };
+	}
 	/* The real ones are there from the start, with their groups */
 	for (i = 0; i < FUZZ_DEVICES; i++) {
 		now.devices[i].context = NONE;
-		now.devices[i].group = i == FUZZ_DEVICES - 1 ? i - 1 : i;
+		now.devices[i].group = i < FUZZ_GROUPS ? i : FUZZ_GROUPS - 1;
 	}
 	now.nr_devices = FUZZ_DEVICES;
+}
+
+void fuzz_model_forget(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < FUZZ_VMS; i++) {
+		now.vms[i].open = fuzz_exec_vm_is_open(i);
+		now.vms[i].forgotten = true;
+		fuzz_exec_events(i);
+	}
+	fuzz_model_reset();
 }
 
 u64 fuzz_model_comparisons(void)
@@ -719,6 +963,12 @@ static bool check_vm(struct model_vm *vm, unsigned int i, bool undone, char *why
 	if (!fuzz_exec_status(i, &status)) {
 		snprintf(why, size, "VM %u: no status", i);
 		return false;
+	}
+	if (vm->forgotten) {
+		vm->forgotten = false;
+		vm->edges = status.edges;
+		vm->flushed = status.wbinvd_flushed;
+		vm->ignored = status.wbinvd_ignored;
 	}
 	if (undone && status.edges == vm->edges + 2) {
 		vm->edges += 2;

@@ -93,6 +93,12 @@ const struct fuzz_info fuzz_infos[FUZZ_KINDS] = {
 	[FUZZ_BIND] = { "bind", FUZZ_REAL, 10, false, { FILES, FUZZ_FD_EVENTFD } },
 	[FUZZ_ATTACH] = { "attach", FUZZ_REAL, 14, true, { FILES, FUZZ_PT_CHOICES } },
 	[FUZZ_DETACH] = { "detach", FUZZ_REAL, 6, false, { FILES } },
+	[FUZZ_GROUP_OPEN] = { "group_open", FUZZ_REAL, 5, false, { FUZZ_GROUPS } },
+	[FUZZ_GROUP_CLOSE] = { "group_close", FUZZ_REAL, 2, false, { FUZZ_GROUPS } },
+	[FUZZ_SET_CONTAINER] = { "set_container", FUZZ_REAL, 6, false,
+				 { FUZZ_GROUPS, FUZZ_FD_EVENTFD } },
+	[FUZZ_UNSET_CONTAINER] = { "unset_container", FUZZ_REAL, 2, false, { FUZZ_GROUPS } },
+	[FUZZ_GET_DEVICE] = { "get_device", FUZZ_REAL, 6, false, { FILES, FUZZ_DEVICES } },
 };
 
 /* What most of the rest needs; a program starts with this as often as not */
