@@ -43,7 +43,7 @@
 /* The share of the edges of a run, in percent, that the corpus alone has to reach */
 #define CORPUS_SHARE	90
 /* Comparisons with the model that a replay of the corpus makes at the least */
-#define MIN_COMPARISONS	5000
+#define MIN_COMPARISONS	1000
 
 static const char *dir = "/run/fuzz";
 static unsigned int seconds = 60, seed = 1, blocks;
@@ -186,17 +186,30 @@ static bool step(const struct fuzz_call *call, struct fuzz_edges *edges, char *w
 	return fuzz_model_check(call, ret, why, size);
 }
 
+/* VMs go on from program to program, so that each has to find them open */
+static bool open_vms(char *why, size_t size)
+{
+	static struct fuzz_edges nobody;
+	struct fuzz_call call = { .kind = FUZZ_VM_OPEN };
+	bool good = true;
+
+	for (call.arg[0] = 0; call.arg[0] < FUZZ_VMS; call.arg[0]++)
+		good &= step(&call, &nobody, why, size);
+	return good;
+}
+
 static bool run_serial(const struct fuzz_program *p, struct fuzz_edges *edges, char *why,
 		       size_t size)
 {
 	struct fuzz_call closing[MAX_CLOSING];
 	unsigned int i, nr = fuzz_exec_closing(closing, p->nr);
-	bool good = true;
+	bool good;
 
 	record(p);
 	programs++;
 	memset(edges, 0, sizeof(*edges));
 	fuzz_model_reset();
+	good = open_vms(why, size);
 	for (i = 0; i < p->nr && good; i++)
 		good = step(&p->calls[i], edges, why, size);
 	for (i = 0; i < nr; i++)
@@ -337,6 +350,7 @@ static bool run_threaded(const struct fuzz_program *p, char *why, size_t size)
 	unsigned int i, nr = fuzz_exec_closing(closing, 0);
 	bool keeps = fuzz_any(2), good;
 
+	open_vms(why, size);
 	for (i = 0; i < p->nr; i++)
 		team.thread_of[i] = fuzz_any(team.nr);
 	record(p);

@@ -103,8 +103,8 @@ const struct fuzz_info fuzz_infos[FUZZ_KINDS] = {
 
 /* What most of the rest needs; a program starts with this as often as not */
 static const struct fuzz_call opening[] = {
-	{ FUZZ_VM_OPEN }, { FUZZ_DEV_OPEN }, { FUZZ_IOMMU_OPEN }, { FUZZ_IOAS_ALLOC },
-	{ FUZZ_EVENTFD }, { FUZZ_VFIO_OPEN },
+	{ FUZZ_DEV_OPEN }, { FUZZ_IOMMU_OPEN }, { FUZZ_IOAS_ALLOC }, { FUZZ_EVENTFD },
+	{ FUZZ_VFIO_OPEN },
 };
 
 /* splitmix64 */
