@@ -3,7 +3,8 @@
  * Operations whose kernel instructions scripts/bench.sh counts, on this kernel
  * and on the unpatched one. Each runs ROUNDS times, as a phase of its own in the
  * oracle's log, OPS operations a phase; the smallest count is the operation's
- * cost without the interrupts that came by chance.
+ * cost without the interrupts that came by chance. So a phase is shorter than
+ * the time from one tick of the timer to the next.
  *
  * A guest opens and closes its phases itself, so that nothing but its exits is
  * in them. Where KVM has no iommufd device the VFIO file goes to kvm-vfio.
@@ -21,9 +22,9 @@
 #include "oracle.h"
 #include "processor.h"
 
-#define ROUNDS		40
-#define GUEST_OPS	100
-#define HOST_OPS	10
+#define ROUNDS		400
+#define GUEST_OPS	10
+#define HOST_OPS	1
 
 enum bench_id {
 	BENCH_CPUID = 1,
