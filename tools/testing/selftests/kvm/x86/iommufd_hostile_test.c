@@ -300,7 +300,7 @@ struct race {
 	unsigned int too_late;	/* ... and after it */
 };
 
-#define MIN_RACES	60
+#define MIN_RACES	30
 #define MAX_RACES	6000
 
 static void *race_thread(void *arg)
