@@ -99,7 +99,9 @@ static void count(const struct fuzz_call *call, long ret)
 /* Sanitizers, lockdep and warnings, all of which tell the log */
 static bool kernel_complained(char *why, size_t size)
 {
-	static const char * const signs[] = { "WARNING:", "BUG:", "UBSAN:", "ODEBUG:", "refcount_t:" };
+	static const char * const signs[] = {
+		"WARNING:", "BUG:", "UBSAN:", "ODEBUG:", "refcount_t:",
+	};
 	static int log = -1;
 	char record[1024];
 	ssize_t len;
