@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # First the reasons, lines "FILE | CODE | REASON", then what gcov -b -c prints of
 # sources. Prints a table of the files that -v files names, then each line and
-# branch that nothing reached, with the reason for it if CODE is in that line.
+# branch that nothing reached, with the reason for it if CODE is in "FUNCTION() LINE".
 # Exits 1 if one has no reason, if a reason has nothing to explain any more, or
 # if less than 95 % of all lines were reached.
 
@@ -23,7 +23,7 @@ FILENAME != "-" {
 
 function explain(what,    i, why) {
 	for (i = 1; i <= reasons && why == ""; i++)
-		if (reason_file[i] == source && index(code, reason_code[i])) {
+		if (reason_file[i] == source && index(called "() " code, reason_code[i])) {
 			why = reason[i]
 			used[i] = 1
 		}
@@ -45,6 +45,12 @@ function explain(what,    i, why) {
 }
 
 !wanted { next }
+
+/^function / {
+	called = $2
+	sub(/\..*/, "", called)
+	next
+}
 
 /^ *[-0-9#=]+\*?: *[0-9]+:/ {
 	count = $0

@@ -15,7 +15,7 @@ words=run=/tests/$tests
 vtd() {
 	wanted "$1" || return 0
 	unit=ownership machine=''
-	boot_unit "$1" "$2" 34 "$words" -t 1500 -b \
+	boot_unit "$1" "$2" 39 "$words" -t 1500 -b \
 		-- -device virtio-rng-pci,bus=br,addr=3.0 -trace vtd_dmar_fault
 	out=$TOP/build/$BASE/test/$unit/$1-$2
 	tr -d '\r' < "$out/console.log" |
@@ -27,7 +27,7 @@ vtd() {
 amd() {
 	wanted "$1" || return 0
 	unit=ownership-amd machine=AMD-Vi
-	boot_unit "$1" on 34 "bridged=no $words" -t 1500 -a -b \
+	boot_unit "$1" on 39 "bridged=no $words" -t 1500 -a -b \
 		-- -device virtio-rng-pci,bus=br,addr=3.0
 	echo "ok 1 - $1, AMD-Vi: the IOMMU reports the DMA that it blocks # SKIP QEMU's amd-iommu does not"
 	echo "1..1"

@@ -307,6 +307,24 @@ static void refusal_is_seen_by_nobody(struct kunit *test)
 		unwatch(t, i);
 }
 
+/* A watch that has begun for another group goes on */
+static void refusal_ends_nothing_older(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	KUNIT_ASSERT_EQ(test, watch_device(t, 1, 2), 0);
+	t->w[1].refuse = -EPERM;
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	KUNIT_EXPECT_EQ(test, attach(t, 2, &t->loose[0]), -EPERM);
+	expect_events(test, &t->w[0], 1, 1, 0);
+	expect_events(test, &t->w[1], 0, 0, 0);
+	detach(t, 0, &t->loose[0]);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	unwatch(t, 0);
+	unwatch(t, 1);
+}
+
 static void hardware_failure_leaves_all_as_before(struct kunit *test)
 {
 	struct coherency_test *t = test->priv;
@@ -537,11 +555,14 @@ static void automatic_choice_never_downgrades(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->enforcing[0], 0), 0);
 	KUNIT_EXPECT_EQ(test, try(t, 0, &t->enforcing[0], &t->loose[0], 0),
 			-EINVAL);
-	/* A hold is about one group */
+	/* A hold is about one group, and of one task */
 	KUNIT_EXPECT_EQ(test, try(t, 2, NULL, &t->loose[0], 0), 0);
 	detach(t, 2, &t->loose[0]);
+	hold.owner = NULL;
+	KUNIT_EXPECT_EQ(test, try(t, 0, &t->enforcing[0], &t->loose[0], 0), 0);
+	KUNIT_EXPECT_EQ(test, try(t, 0, &t->loose[0], &t->enforcing[0], 0), 0);
 	iommufd_coherency_release(&hold);
-	expect_events(test, &t->w[0], 1, 1, 1);
+	expect_events(test, &t->w[0], 2, 2, 2);
 
 	/* By hand it is allowed */
 	KUNIT_EXPECT_EQ(test, try(t, 0, &t->enforcing[0], &t->loose[0], 0), 0);
@@ -555,6 +576,7 @@ static struct kunit_case coherency_test_cases[] = {
 	KUNIT_CASE(snapshot_is_an_event),
 	KUNIT_CASE(snapshot_may_be_refused),
 	KUNIT_CASE_PARAM(refusal_is_seen_by_nobody, refuser_gen_params),
+	KUNIT_CASE(refusal_ends_nothing_older),
 	KUNIT_CASE(hardware_failure_leaves_all_as_before),
 	KUNIT_CASE_PARAM(replace_in_all_directions, replacement_gen_params),
 	KUNIT_CASE(refused_replace_stays_coherent),

@@ -116,7 +116,7 @@ TEST_F(uapi, layout)
 TEST_F(uapi, one_device_per_vm)
 {
 	struct kvm_vm *other = vm_create_barebones();
-	int device;
+	int device, vfio;
 
 	coherency_device_status(self->device);
 	EXPECT_ERRNO(EBUSY, __kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
@@ -124,10 +124,12 @@ TEST_F(uapi, one_device_per_vm)
 	EXPECT_UNCHANGED();
 
 	/* Another VM has its own, and this one another when the first is closed */
+	vfio = kvm_create_device(other, KVM_DEV_TYPE_VFIO);
 	device = kvm_create_device(other, KVM_DEV_TYPE_IOMMUFD);
 	EXPECT_EQ(0, set_attr(device, FD, FD_ADD, &self->iommufd));
 	EXPECT_UNCHANGED();
 	close(device);
+	close(vfio);
 	kvm_vm_free(other);
 
 	EXPECT_EQ(0, set_attr(self->device, FD, FD_ADD, &self->iommufd));

@@ -627,6 +627,19 @@ static void sysfs_write(const char *path, const char *text)
 	close(fd);
 }
 
+static int mdev_group_open(void)
+{
+	char path[256] = {};
+	ssize_t len = readlink("/sys/bus/mdev/devices/" UUID "/iommu_group", path,
+			       sizeof(path) - 1);
+	int fd;
+
+	TEST_ASSERT(len > 0, "An mdev has no group");
+	fd = openat(open("/dev/vfio", O_PATH | O_CLOEXEC), strrchr(path, '/') + 1, O_RDWR);
+	TEST_ASSERT(fd >= 0, "The group of an mdev cannot be opened");
+	return fd;
+}
+
 /* Its driver has the CPU move the data: attached or not, all is coherent */
 static void test_mdev(void)
 {
@@ -634,7 +647,7 @@ static void test_mdev(void)
 	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach) };
 	struct vfio_vm v = vfio_vm_open();
 	struct iommu iommu = iommu_open();
-	int fd;
+	int group, fd;
 
 	sysfs_write(MTTY "/mdev_supported_types/mtty-1/create", UUID);
 	fd = vfio_device_open("/sys/bus/mdev/devices/" UUID);
@@ -649,8 +662,19 @@ static void test_mdev(void)
 	vfio_vm_del(&v, fd);
 	vfio_vm_add(&v, fd);
 	vfio_vm_step(&v, false, "FILE_ADD while attached");
+	vfio_vm_del(&v, fd);
+	close(fd);
+
+	group = mdev_group_open();
+	vfio_group_set_container(group, iommu.fd);
+	fd = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, UUID);
+	TEST_ASSERT(fd >= 0, "VFIO_GROUP_GET_DEVICE_FD of an mdev failed");
+	vfio_vm_add(&v, group);
+	vfio_vm_add(&v, fd);
+	vfio_vm_step(&v, false, "opened by its group");
 	vfio_vm_close(&v);
 	close(fd);
+	close(group);
 	sysfs_write("/sys/bus/mdev/devices/" UUID "/remove", "1");
 }
 
@@ -725,6 +749,18 @@ static void test_forbid(void)
 	ASSERT_ERRNO(__vfio_vm_add(&v, device), EPERM);
 	vfio_vm_step(&v, false, "FILE_ADD of a type1 group is refused");
 	close(device);
+	close(group);
+	close(container);
+
+	/* What was followed is to go by capability: as soon as there is a container */
+	group = vfio_group_open(0);
+	vfio_group_set_container(group, iommu.fd);
+	vfio_vm_add(&v, group);
+	TEST_ASSERT(!ioctl(group, VFIO_GROUP_UNSET_CONTAINER), "VFIO_GROUP_UNSET_CONTAINER failed");
+	ASSERT_ERRNO(__vfio_vm_add(&other, group), EPERM);
+	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	ASSERT_ERRNO(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), EPERM);
+	vfio_vm_step(&v, false, "type1 in place of an iommufd is refused");
 	close(group);
 	close(container);
 }

@@ -345,6 +345,48 @@ static void test_one_owner(void)
 	ASSERT_ERRNO(__vfio_edu_bind(&first, mine.fd), EPERM);
 }
 
+/* By a bind, the VM of the second would get what the first does */
+static void test_refused_bind(void)
+{
+	struct vfio_vm v = vfio_vm_open(), other = vfio_vm_open();
+	struct iommu iommu = iommu_open();
+	struct vfio_edu first, second;
+
+	host_driver_unbind();
+	vfio_edu_open(&first, BRIDGED_1);
+	vfio_edu_open(&second, BRIDGED_2);
+	TEST_ASSERT(!__vm_enable_cap(v.vm, KVM_CAP_NONCOHERENT_DMA, KVM_NONCOHERENT_DMA_FORBID),
+		    "KVM_CAP_NONCOHERENT_DMA failed");
+	vfio_vm_add(&other, second.fd);
+	vfio_vm_add(&v, second.fd);
+	vfio_edu_bind(&first, iommu.fd);
+	vfio_edu_attach(&first, iommu.ioas[0]);
+	if (vfio_edu_is_noncoherent())
+		ASSERT_ERRNO(__vfio_edu_bind(&second, iommu.fd), EPERM);
+	vfio_vm_step(&other, false, "bind refused, another VM with the file");
+	vfio_vm_del(&v, second.fd);
+	vfio_edu_bind(&second, iommu.fd);
+	vfio_vm_step(&other, true, "bound, the other VM");
+}
+
+static void test_opened_by_group(void)
+{
+	struct vfio_vm v = vfio_vm_open();
+	int group, first, second;
+
+	host_driver_unbind();
+	group = vfio_group_open(BRIDGED_1);
+	vfio_group_set_container(group, iommufd_open());
+	vfio_vm_add(&v, group);
+	first = vfio_group_device(group, BRIDGED_1);
+	second = vfio_group_device(group, BRIDGED_2);
+	vfio_vm_step(&v, true, "both opened");
+	close(first);
+	vfio_vm_step(&v, true, "one closed");
+	close(second);
+	vfio_vm_step(&v, false, "both closed");
+}
+
 /* The addresses of both edu devices behind the bridge are one to the IOMMU */
 static void test_bridged(void)
 {
@@ -507,6 +549,8 @@ static const struct step_test tests[] = {
 	{ "DMA from behind a bridge is the group's", test_bridged, skip_bridged },
 	{ "permission is the group's and ends when the last device leaves", test_group_permission },
 	{ "a group has one owner: two iommufds cannot have devices of it", test_one_owner },
+	{ "a VM that must stay coherent gets no device whose group is not", test_refused_bind },
+	{ "permission goes with the last device that a group opened", test_opened_by_group },
 	{ "the group and container path works: type1", test_type1 },
 	{ "the group and container path works: iommufd's container", test_compat },
 	{ "an iommufd that is passed on is authority, up to the last reference", test_passed },
