@@ -43,7 +43,7 @@
 /* The share of the edges of a run, in percent, that the corpus alone has to reach */
 #define CORPUS_SHARE	90
 /* Comparisons with the model that a replay of the corpus makes at the least */
-#define MIN_COMPARISONS	1000
+#define MIN_COMPARISONS	500
 
 static const char *dir = "/run/fuzz";
 static unsigned int seconds = 60, seed = 1, blocks;
@@ -179,6 +179,8 @@ static bool step(const struct fuzz_call *call, struct fuzz_edges *edges, char *w
 	ret = fuzz_exec_call(call);
 	counts[call->kind].nanoseconds += nanoseconds() - since;
 	fuzz_coverage_collect(coverage, edges);
+	if (ret >= 0)
+		fuzz_edges_add_kind(edges, call->kind);
 	count(call, ret);
 	if (replay) {
 		fuzz_call_write(call, stdout);

@@ -247,6 +247,8 @@ struct fuzz_coverage *fuzz_coverage_open(void);
 void fuzz_coverage_start(struct fuzz_coverage *c);
 /* Adds what was reached since the start */
 void fuzz_coverage_collect(struct fuzz_coverage *c, struct fuzz_edges *edges);
+/* That a call of this kind succeeded is as good as an edge: the corpus has one of each */
+void fuzz_edges_add_kind(struct fuzz_edges *edges, enum fuzz_kind kind);
 /* Adds @from to @to and returns how many that had not */
 unsigned int fuzz_edges_merge(struct fuzz_edges *to, const struct fuzz_edges *from);
 /* What @from has and @without has not */

@@ -77,11 +77,16 @@ void fuzz_coverage_collect(struct fuzz_coverage *c, struct fuzz_edges *edges)
 	for (i = 1; i <= nr && i < TRACE_WORDS; i++) {
 		pc = c->trace[i];
 		place_reached(pc);
-		edge = mix(mix(last) + pc) % FUZZ_EDGES;
+		edge = FUZZ_KINDS + mix(mix(last) + pc) % (FUZZ_EDGES - FUZZ_KINDS);
 		edges->bits[edge / 64] |= 1ULL << edge % 64;
 		last = pc;
 	}
 	pthread_mutex_unlock(&places_lock);
+}
+
+void fuzz_edges_add_kind(struct fuzz_edges *edges, enum fuzz_kind kind)
+{
+	edges->bits[kind / 64] |= 1ULL << kind % 64;
 }
 
 unsigned int fuzz_edges_merge(struct fuzz_edges *to, const struct fuzz_edges *from)
