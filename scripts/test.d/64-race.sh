@@ -1,27 +1,28 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# All that can change changes at once, on the kernel that complains.
-# SECONDS_MIN and EDGES_MIN in the environment make it longer.
+# All that can change changes at once, on the kernel that complains and on the one
+# that looks for data races. SECONDS_MIN and EDGES_MIN in the environment make it
+# longer.
 set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
+# shellcheck source=scripts/boot-unit.sh
+. "${0%/*}/../boot-unit.sh"
 
-scripts=$TOP/scripts
-out=$TOP/build/$BASE/test/race
-seconds=${SECONDS_MIN:-60} edges=${EDGES_MIN:-10000}
+unit=race
+machine='mock devices'
+tests=noncoherent_dma_race_test
 
-make -s -C "$TOP" kernel FLAVOR=release BASE="$BASE" >&2
-make -s -C "$TOP" kernel FLAVOR=debug BASE="$BASE" >&2
-selftests=$("$scripts/build-selftests.sh")
-
-"$scripts/initramfs.sh" -m "$(object_tree debug)/mod" "$out/initramfs.gz" \
-	"$selftests/noncoherent_dma_race_test"
-# With nested page tables QEMU (7.2) now and then fetches a vCPU's next
-# instruction as if there were none, when interrupts are many: the vCPU shuts down
-# or hangs, and its page tables are in order. Shadow page tables keep clear of that.
+# With nested page tables QEMU (7.2) now and then fetches a vCPU's next instruction
+# as if there were none, when interrupts are many: the vCPU shuts down or hangs, and
+# its page tables are in order. Shadow page tables keep clear of that.
 # Every other edge waits for a grace period: expedited ones make room for more edges
-"$scripts/boot-qemu.sh" -k "$(make -s -C "$TOP" kernel-path FLAVOR=debug BASE="$BASE")" \
-	-i "$out/initramfs.gz" -o "$out" -c 6 -t $((seconds * 10 + 300)) \
-	-x "intel_iommu=off kvm_amd.npt=0 rcupdate.rcu_expedited=1 run=/tests/noncoherent_dma_race_test,$seconds,$edges"
-"$scripts/oracle-tap.sh" -t -p 1 "$out"
+words='intel_iommu=off kvm_amd.npt=0 rcupdate.rcu_expedited=1'
+words="$words run=/tests/$tests,${SECONDS_MIN:-60},${EDGES_MIN:-10000}"
+
+boot_unit debug off 1 "$words" -c 6
+boot_unit kcsan off 1 "$words" -c 6 -K
+"$TOP/scripts/kcsan-tap.sh" "$(object_tree kcsan)" "${boot_out:?}/console.log" || failed=1
+
+exit "$failed"
