@@ -72,8 +72,10 @@ if [ -e $leaks ] && echo scan > $leaks; then
 	echo "init: searched for leaks, $(($(seconds) - ended)) s"
 fi
 
-# In hexadecimal, which looks like nothing else that is looked for on the console
+# In hexadecimal, which looks like nothing else that is looked for on the console,
+# and with no message of the kernel in between
 if [ -d /sys/kernel/debug/gcov ]; then
+	dmesg -n 1
 	mkdir /tmp/gcov
 	find /sys/kernel/debug/gcov -name '*.gcda' | while read -r counts; do
 		cat "$counts" > "/tmp/gcov/$(echo "${counts#/sys/kernel/debug/gcov}" | tr / '#')"

@@ -69,7 +69,7 @@ boots() {
 }
 
 [ $# -eq 0 ] || chosen=$*
-limit=120
+limit=300
 for flavor in base release; do
 	make -s -C "$TOP" kernel BASE="$BASE" FLAVOR="$flavor" >&2
 done
@@ -81,10 +81,10 @@ exec 7> "$work/lock"
 lock 7 -x "another make test-upstream"
 
 suite kvm
-# 6.12.107 has a test of what came later; as none of these says anything here, it
-# is enough that they compile
+# 6.12.107 has tests of what came later: it is enough that they compile, and most
+# of them pass where these flags ask for nothing
 suite iommu CPPFLAGS="-Din_data_type=out_data_type -DIOMMU_HW_INFO_TYPE_DEFAULT=0 \
--DIOMMU_HW_INFO_FLAG_INPUT_TYPE=1 -DMOCK_FLAGS_DEVICE_PASID=4 -DMOCK_PASID_WIDTH=20"
+-DIOMMU_HW_INFO_FLAG_INPUT_TYPE=0 -DMOCK_FLAGS_DEVICE_PASID=0 -DMOCK_PASID_WIDTH=0"
 [ ! -d "$tree/vfio" ] || suite vfio
 
 rm -rf "$work/programs" "$work/again" "$work"/*.first "$work"/*.again
