@@ -2,8 +2,8 @@
 # First the reasons, lines "FILE | CODE | REASON", then what gcov -b -c prints of
 # sources. Prints a table of the files that -v files names, then each line and
 # branch that nothing reached, with the reason for it if CODE is in "FUNCTION() LINE".
-# Exits 1 if one has no reason, if a reason has nothing to explain any more, or
-# if less than 95 % of all lines were reached.
+# Exits 1 if one has no reason, or if less than 95 % of all lines were reached. A
+# reason without a line is no error: some branches are only taken by chance.
 
 BEGIN {
 	nr_files = split(files, file)
@@ -104,10 +104,8 @@ END {
 	for (i = 1; i <= nr_missed; i++)
 		print missed[i]
 	for (i = 1; i <= reasons; i++)
-		if (!used[i]) {
-			print "A reason that explains nothing: " reason_file[i] " | " reason_code[i]
-			unexplained++
-		}
-	printf "\n%d lines and branches not reached, %d problems\n", nr_missed, unexplained
+		if (!used[i])
+			print "Reached after all: " reason_file[i] " | " reason_code[i]
+	printf "\n%d lines and branches not reached, %d of them without a reason\n", nr_missed, unexplained
 	exit unexplained > 0 || percent(all_reached, all_lines) < 95
 }
