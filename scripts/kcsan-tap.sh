@@ -32,9 +32,12 @@ tr -d '\r' < "$console" | awk '
 			next
 		n = split($0, side, " / ")
 		mine = 0
-		for (i = 1; i <= n; i++)
+		for (i = 1; i <= n; i++) {
+			# As the compiler may have named it, or with the offset in it
+			sub(/[.+].*/, "", side[i])
 			if (side[i] in ours)
 				mine = 1
+		}
 		if (mine)
 			races[++bad] = $0
 		else
