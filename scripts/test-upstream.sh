@@ -42,30 +42,39 @@ collect() {
 	done
 }
 
-# boot KERNEL FLAVOR RUN PROGRAMS: leaves the results in $work/KERNEL.RUN
-boot() {
-	boot_out=$work/$1-$3
+# start KERNEL FLAVOR RUN PROGRAMS: in a process group of its own
+start() {
 	"$scripts/initramfs.sh" -m "$(object_tree "$2")/mod" "$work/$1.gz" \
 		"$4:/tests/upstream" "$scripts/upstream-guest.sh"
-	"$scripts/boot-qemu.sh" -k "$(object_tree "$2")/arch/x86/boot/bzImage" -i "$work/$1.gz" \
-		-o "$boot_out" -W -c 2 -m 4G -t 7200 \
-		-x "intel_iommu=off run=/tests/upstream-guest.sh,$limit" ||
-		echo "note: $1 did not get to its end" >&2
-	awk -f "$scripts/upstream-results.awk" "$boot_out/console.log" > "$work/$1.$3"
-	# shellcheck source=scripts/boot-verdict.sh
-	if (. "$scripts/boot-verdict.sh" && grep -aqE "$splat" "$boot_out/console.log"); then
-		echo "the kernel does not complain	fail"
-	else
-		echo "the kernel does not complain	pass"
-	fi >> "$work/$1.$3"
+	setsid "$scripts/boot-qemu.sh" -k "$(object_tree "$2")/arch/x86/boot/bzImage" -i "$work/$1.gz" \
+		-o "$work/$1-$3" -W -c 2 -m 4G -t 7200 \
+		-x "intel_iommu=off run=/tests/upstream-guest.sh,$limit" &
 }
 
-# In two machines at a time
+# results KERNEL RUN: leaves them in $work/KERNEL.RUN
+results() {
+	awk -f "$scripts/upstream-results.awk" "$work/$1-$2/console.log" > "$work/$1.$2"
+	# shellcheck source=scripts/boot-verdict.sh
+	if (. "$scripts/boot-verdict.sh" && grep -aqE "$splat" "$work/$1-$2/console.log"); then
+		printf 'the kernel does not complain\tfail\n'
+	else
+		printf 'the kernel does not complain\tpass\n'
+	fi >> "$work/$1.$2"
+}
+
+# boots RUN PROGRAMS: both machines at a time
 boots() {
-	boot base base "$@" &
+	start base base "$@"
 	boots_base=$!
-	boot ours release "$@"
-	wait "$boots_base"
+	trap 'kill -s TERM -- "-$boots_base"; exit 130' HUP INT TERM
+	start ours release "$@"
+	boots_ours=$!
+	trap 'kill -s TERM -- "-$boots_base" "-$boots_ours"; exit 130' HUP INT TERM
+	wait "$boots_base" || echo "note: base did not get to its end" >&2
+	wait "$boots_ours" || echo "note: ours did not get to its end" >&2
+	trap - HUP INT TERM
+	results base "$1"
+	results ours "$1"
 }
 
 [ $# -eq 0 ] || chosen=$*
