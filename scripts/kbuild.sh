@@ -15,17 +15,14 @@ export CCACHE_DIR="$CACHE/ccache" CCACHE_NOHASHDIR=1
 export KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' KBUILD_BUILD_VERSION=1
 export KBUILD_BUILD_USER=kvm-iommufd KBUILD_BUILD_HOST=kvm-iommufd
 
-# Where CONFIG_KCSAN is on: data races elsewhere are not ours to find, and what is
-# not instrumented is in the compiler cache
-# shellcheck disable=SC2016
-raced='$(if $(filter arch/x86/kvm/% drivers/iommu/iommufd/% drivers/vfio/% virt/kvm/%,$@),y,n)'
-
-# Of what the coverage is of interest, where CONFIG_GCOV_KERNEL or CONFIG_KCOV is on:
-# kbuild asks for each object, and this is expanded there
-# shellcheck disable=SC2016
-covered='$(if $(filter arch/x86/kvm/noncoherent_dma.o %/virt/kvm/vfio.o %/virt/kvm/vfio_coherency.o'
-covered="$covered drivers/iommu/iommufd/coherency.o drivers/vfio/coherency.o"
-covered="$covered virt/kvm/iommufd/device.o virt/kvm/iommufd/source.o,"'$@),y)'
+# Our own objects: of these the coverage is of interest, where CONFIG_GCOV_KERNEL or
+# CONFIG_KCOV is on, and the data races, where CONFIG_KCSAN is. kbuild asks for each
+# object, and this is expanded there
+ours='arch/x86/kvm/noncoherent_dma.o %/virt/kvm/vfio.o %/virt/kvm/vfio_coherency.o'
+ours="$ours drivers/iommu/iommufd/coherency.o drivers/vfio/coherency.o"
+ours="$ours virt/kvm/iommufd/device.o virt/kvm/iommufd/source.o"
+covered="\$(if \$(filter $ours,\$@),y)"
+raced="\$(if \$(filter $ours,\$@),y,n)"
 
 objects=$1
 shift

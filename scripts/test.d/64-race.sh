@@ -23,6 +23,7 @@ words="$words run=/tests/$tests,${SECONDS_MIN:-60},${EDGES_MIN:-10000}"
 
 boot_unit debug off 1 "$words" -c 6
 boot_unit kcsan off 1 "$words" -c 6 -K
+wanted kcsan || exit "$failed"
 "$TOP/scripts/kcsan-tap.sh" "$(object_tree kcsan)" "${boot_out:?}/console.log" || failed=1
 
 exit "$failed"
