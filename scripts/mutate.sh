@@ -98,9 +98,11 @@ try() {
 	verdict='DOES NOT BUILD'
 	build "mutation $number of $total, $1" || return 1
 	for unit in $(units "$1"); do
-		in_copy "mutation $number of $total, $1: $unit" "$copy/scripts/test.sh" "$unit" || :
+		! in_copy "mutation $number of $total, $1: $unit" "$copy/scripts/test.sh" "$unit" || continue
 		verdict=$(sed -n 's/^not ok [0-9]* - //p' "$log" | head -n 1)
 		[ -z "$verdict" ] || return 0
+		verdict='TESTS STOPPED BY SOMEBODY'
+		return 1
 	done
 	verdict='NOT CAUGHT'
 	return 1
