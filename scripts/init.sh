@@ -32,6 +32,10 @@ bind_edu() {
 	done
 }
 
+# What tells that the kernel is on the watch: by the end of a long run the messages of
+# the programs may have pushed it out of the kernel's log
+dmesg | grep -e '^kcsan: selftest:' -e '^kmemleak: Kernel memory leak detector'
+
 read -r cmdline < /proc/cmdline
 
 case " $cmdline " in
