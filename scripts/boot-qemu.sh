@@ -8,7 +8,7 @@
 #   -c N        CPUs (default 2; -n is the same)
 #   -d N        edu devices at 5.0, 6.0, .. each in its own group (default 1)
 #   -b          two more edu devices behind one PCIe-to-PCI bridge "br", in one group
-#   -m SIZE     memory (default 2G)
+#   -m SIZE     memory (default 768M: leaks are searched for in all of it)
 #   -x WORDS    more kernel command line: run=/tests/name,arg ...
 #   -t SECONDS  timeout (default 600)
 #   -I          the oracle also counts kernel instructions
@@ -30,7 +30,7 @@ usage() {
 
 qemu=${QEMU:-qemu-system-x86_64}
 kernel='' initramfs='' outdir=''
-snoop=off amd='' cpus=2 edus=1 bridge='' memory=2G words='' timeout=600
+snoop=off amd='' cpus=2 edus=1 bridge='' memory=768M words='' timeout=600
 insns=off splats=fail
 
 while getopts k:i:o:s:ac:n:d:bm:x:t:IWK opt; do

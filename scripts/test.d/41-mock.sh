@@ -21,6 +21,6 @@ make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
 boot_tests=$("$TOP/scripts/build-iommu-selftests.sh")
 
 boot_unit release off 0 "$words" -d 0
-boot_unit debug off 0 "$words steps=5000" -d 0 -m 1G
+boot_unit debug off 0 "$words steps=5000" -d 0
 
 exit "$failed"

@@ -18,7 +18,7 @@ uapi='run=/tests/iommufd_uapi_test,-T,feature_absent run=/tests/iommufd_policy_t
 for snoop in off on; do
 	boot_unit release $snoop 232 "$words" -d 2 -b
 	# The search takes its time for each page that there is
-	boot_unit debug $snoop 259 "$words $uapi" -d 2 -b -m 1G
+	boot_unit debug $snoop 259 "$words $uapi" -d 2 -b
 done
 
 exit "$failed"
