@@ -23,7 +23,7 @@ build_text() {
 }
 
 count() {
-	find "$objects" -name '*.o' "$@" | wc -l
+	find "$objects" -name '*.o' "$@" 2> /dev/null | wc -l
 }
 
 need_space "$objects" 1500 "$name"

@@ -25,9 +25,8 @@ corpus=$TOP/tools/testing/selftests/kvm/x86/$program.corpus
 # How many places of the kernel can be reached: KCOV is called at each
 instrumented() {
 	cd "$(object_tree debug)"
-	objdump -dr arch/x86/kvm/noncoherent_dma.o virt/kvm/vfio.o virt/kvm/vfio_coherency.o \
-		virt/kvm/iommufd/device.o virt/kvm/iommufd/source.o \
-		drivers/iommu/iommufd/coherency.o drivers/vfio/coherency.o |
+	# shellcheck disable=SC2086 # a list of words
+	objdump -dr $our_objects |
 		grep -c __sanitizer_cov_trace_pc
 }
 
