@@ -49,12 +49,15 @@ boot() {
 	words='rcupdate.rcu_expedited=1 snoop=off'
 	[ "$1" != mock ] || words="$words intel_iommu=off"
 	rm -f "$out/console.log"
+	# Two functions of one device share a group as well as two devices behind a bridge,
+	# which would be reset with its bus at each use, and for a second
 	tail -n +1 --pid=$$ -F "$out/console.log" 2> /dev/null |
 		grep -a --line-buffered '^# [0-9]* s:' >&2 &
 	result=ok
 	"$TOP/scripts/boot-qemu.sh" -k "$(object_tree debug)/arch/x86/boot/bzImage" \
-		-i "$TOP/build/fuzz/initramfs.gz" -o "$out" -c 4 -d 2 -b -m 512M -t $((each * 3 + 900)) \
+		-i "$TOP/build/fuzz/initramfs.gz" -o "$out" -c 4 -d 2 -m 512M -t $((each * 3 + 900)) \
 		-x "$words run=/tests/$program,$options,$1" -- \
+		-device edu,addr=7.0,multifunction=on -device edu,addr=7.1 \
 		-virtfs "local,path=$out/share,mount_tag=fuzz,security_model=none,multidevs=remap" ||
 		result='not ok' failed=1
 	echo "$result 1 - $1: the machine ran to its end and the kernel did not complain"

@@ -101,10 +101,18 @@ const struct fuzz_info fuzz_infos[FUZZ_KINDS] = {
 	[FUZZ_GET_DEVICE] = { "get_device", FUZZ_REAL, 6, false, { FILES, FUZZ_DEVICES } },
 };
 
-/* What most of the rest needs; a program starts with this as often as not */
-static const struct fuzz_call opening[] = {
-	{ FUZZ_DEV_OPEN }, { FUZZ_IOMMU_OPEN }, { FUZZ_IOAS_ALLOC }, { FUZZ_EVENTFD },
-	{ FUZZ_VFIO_OPEN },
+/*
+ * What most of the rest needs: a program starts with each of these as often as not.
+ * VMs are open from the start, so that zeroes end a list.
+ */
+static const struct fuzz_call openings[][5] = {
+	{ { FUZZ_DEV_OPEN }, { FUZZ_IOMMU_OPEN }, { FUZZ_IOAS_ALLOC }, { FUZZ_EVENTFD } },
+	{ { FUZZ_VFIO_OPEN } },
+	{ { FUZZ_FILE_OPEN }, { FUZZ_BIND }, { FUZZ_ATTACH }, { FUZZ_FILE_ADD } },
+	{ { FUZZ_GROUP_OPEN }, { FUZZ_SET_CONTAINER },
+	  { FUZZ_FILE_ADD, 0, { 0, FUZZ_FILE_GROUP } }, { FUZZ_GET_DEVICE, 0, { 1, 0 } } },
+	{ { FUZZ_GROUP_OPEN, 0, { 1 } }, { FUZZ_SET_CONTAINER, 0, { 1, 0 } },
+	  { FUZZ_FILE_ADD, 0, { 0, FUZZ_FILE_GROUP + 1 } }, { FUZZ_GET_DEVICE, 0, { 2, 1 } } },
 };
 
 /* splitmix64 */
@@ -188,16 +196,27 @@ void fuzz_program_cut(struct fuzz_program *p, unsigned int at)
 	memmove(&p->calls[at], &p->calls[at + 1], (p->nr - at) * sizeof(p->calls[0]));
 }
 
+static void open_some(struct fuzz_program *p)
+{
+	const struct fuzz_call *call;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(openings); i++) {
+		if (fuzz_any(2))
+			continue;
+		for (call = openings[i]; call->kind != FUZZ_VM_OPEN; call++)
+			if (is_possible(&fuzz_infos[call->kind]))
+				insert(p, p->nr, *call);
+	}
+}
+
 void fuzz_program_new(struct fuzz_program *p)
 {
-	unsigned int i, nr = 4 + fuzz_any(FUZZ_MAX_CALLS - 16);
+	unsigned int nr = 4 + fuzz_any(FUZZ_MAX_CALLS - 24);
 
 	p->nr = 0;
-	if (fuzz_any(4))
-		for (i = 0; i < ARRAY_SIZE(opening); i++)
-			if (is_possible(&fuzz_infos[opening[i].kind]))
-				insert(p, p->nr, opening[i]);
-	for (i = 0; i < nr; i++)
+	open_some(p);
+	while (nr--)
 		insert(p, p->nr, any_call());
 }
 
