@@ -44,18 +44,15 @@ collect() {
 
 # start KERNEL FLAVOR RUN PROGRAMS: in a process group of its own
 start() {
-	"$scripts/initramfs.sh" -m "$(object_tree "$2")/mod" "$work/$1.gz" \
-		"$4:/tests/upstream" "$scripts/upstream-guest.sh"
-	setsid "$scripts/boot-qemu.sh" -k "$(object_tree "$2")/arch/x86/boot/bzImage" -i "$work/$1.gz" \
-		-o "$work/$1-$3" -W -c 2 -m 4G -t 7200 \
-		-x "intel_iommu=off run=/tests/upstream-guest.sh,$limit" &
+	setsid "$scripts/upstream-machine.sh" "$2" "$4" "$work/$1-$3" "$limit" &
 }
 
 # results KERNEL RUN: leaves them in $work/KERNEL.RUN
 results() {
-	awk -f "$scripts/upstream-results.awk" "$work/$1-$2/console.log" > "$work/$1.$2"
+	cat "$work/$1-$2".[0-9]/console.log > "$work/$1-$2.log"
+	awk -f "$scripts/upstream-results.awk" "$work/$1-$2.log" > "$work/$1.$2"
 	# shellcheck source=scripts/boot-verdict.sh
-	if (. "$scripts/boot-verdict.sh" && grep -aqE "$splat" "$work/$1-$2/console.log"); then
+	if (. "$scripts/boot-verdict.sh" && grep -aqE "$splat" "$work/$1-$2.log"); then
 		printf 'the kernel does not complain\tfail\n'
 	else
 		printf 'the kernel does not complain\tpass\n'
@@ -96,7 +93,7 @@ suite iommu CPPFLAGS="-Din_data_type=out_data_type -DIOMMU_HW_INFO_TYPE_DEFAULT=
 -DIOMMU_HW_INFO_FLAG_INPUT_TYPE=0 -DMOCK_FLAGS_DEVICE_PASID=0 -DMOCK_PASID_WIDTH=0"
 [ ! -d "$tree/vfio" ] || suite vfio
 
-rm -rf "$work/programs" "$work/again" "$work"/*.first "$work"/*.again
+rm -rf "$work/programs" "$work/again" "$work"/base[-.]* "$work"/ours[-.]*
 collect "$work/programs"
 if [ -n "${chosen-}" ]; then
 	find "$work/programs" -type f | while read -r file; do

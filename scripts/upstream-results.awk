@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# A console on which scripts/upstream-guest.sh ran: "NAME<tab>pass|fail|skip|timeout"
+# Consoles on which scripts/upstream-guest.sh ran: "NAME<tab>pass|fail|skip|timeout"
 # for each program and each TAP point of it.
 
 function result(name, what) {
@@ -8,7 +8,10 @@ function result(name, what) {
 
 { sub(/\r$/, "") }
 
+# That of the machine that stopped, if it is still the program: this is the next one
 /^upstream: run / {
+	if (program != "")
+		result(program, "fail")
 	program = $3
 	delete seen
 	next
@@ -31,7 +34,6 @@ program != "" && /^(not )?ok [0-9]+/ {
 	result(program ": " name, what)
 }
 
-# The kernel died of it, and those after it did not run
 END {
 	if (program != "")
 		result(program, "fail")
