@@ -18,6 +18,9 @@ for flavor in release debug; do
 	boot_unit "$flavor" on 170 "$words" -t 1500
 done
 
+unit=kvm-vfio-holes machine='unpatched'
+boot_unit base off 8 "$words,holes"
+
 unit=kvm-vfio-noiommu machine='no IOMMU'
 boot_unit release off 10 "intel_iommu=off vfio.enable_unsafe_noiommu_mode=1 $words,noiommu"
 

@@ -7,9 +7,11 @@
  * Each test is a process of its own. A step of a test has the guest execute
  * 100 WBINVDs and declares to the oracle how many the host is to carry out.
  *
- * Usage: kvm_vfio_coherency_test [noiommu|costs], where the environment says
+ * Usage: kvm_vfio_coherency_test [noiommu|holes|costs], where the environment says
  * snoop=on or snoop=off: can the IOMMU enforce coherency?
  *   noiommu	on a machine whose device has no IOMMU
+ *   holes	what the unpatched kernel, which this is for, does in its place, with
+ *		an IOMMU that cannot
  *   costs	adds and deletes files, for an oracle that counts instructions
  */
 #include <errno.h>
@@ -874,6 +876,56 @@ static void test_noiommu(void)
 	close(container);
 }
 
+/*
+ * The unpatched kernel asks once what the IOMMU could do. The same steps are in
+ * tests above, and are expected to come out the other way there.
+ */
+static void test_hole_unbound(void)
+{
+	struct vfio_vm first = vfio_vm_open(), second = vfio_vm_open();
+	struct vfio_edu edu;
+
+	vfio_edu_open(&edu, 0);
+	vfio_vm_step(&first, false, "no device");
+	vfio_vm_add(&first, edu.fd);
+	vfio_vm_step(&first, true, "FILE_ADD unbound permits");
+	vfio_vm_add(&second, edu.fd);
+	vfio_vm_step(&second, true, "FILE_ADD unbound permits a second VM");
+}
+
+static void test_hole_sampled(void)
+{
+	struct iommu iommu = iommu_open();
+	struct vfio_vm v = vfio_vm_open();
+	struct vfio_edu edu;
+
+	vfio_edu_open(&edu, 0);
+	vfio_vm_add(&v, edu.fd);
+	vfio_edu_bind(&edu, iommu.fd);
+	vfio_vm_step(&v, true, "bound permits, before any attach");
+	vfio_edu_attach(&edu, iommu.ioas[0]);
+	vfio_vm_step(&v, true, "attached");
+	vfio_edu_detach(&edu);
+	vfio_vm_step(&v, true, "detached permits on");
+	vfio_vm_del(&v, edu.fd);
+	vfio_edu_attach(&edu, iommu.ioas[0]);
+	vfio_vm_step(&v, false, "FILE_DEL");
+}
+
+static void test_hole_mdev(void)
+{
+	struct vfio_vm v = vfio_vm_open();
+	int fd;
+
+	sysfs_write(MTTY "/mdev_supported_types/mtty-1/create", UUID);
+	fd = vfio_device_open("/sys/bus/mdev/devices/" UUID);
+	vfio_vm_add(&v, fd);
+	vfio_vm_step(&v, true, "FILE_ADD unbound permits, though it never does DMA");
+	vfio_vm_close(&v);
+	close(fd);
+	sysfs_write("/sys/bus/mdev/devices/" UUID "/remove", "1");
+}
+
 /* A phase for each round: in most of them the machine does nothing else */
 static void costs_run(struct vfio_vm *v, int fd, unsigned int others)
 {
@@ -930,10 +982,18 @@ static const struct step_test noiommu_tests[] = {
 	{ "no-IOMMU", test_noiommu },
 };
 
+static const struct step_test hole_tests[] = {
+	{ "hole: unbound", test_hole_unbound },
+	{ "hole: sampled once", test_hole_sampled },
+	{ "hole: mdev", test_hole_mdev, skip_mdev },
+};
+
 int main(int argc, char **argv)
 {
 	if (argc == 1)
 		return run_tests(tests, ARRAY_SIZE(tests));
+	if (!strcmp(argv[1], "holes"))
+		return run_tests(hole_tests, ARRAY_SIZE(hole_tests));
 	if (!strcmp(argv[1], "noiommu"))
 		return run_tests(noiommu_tests, ARRAY_SIZE(noiommu_tests));
 	TEST_ASSERT(!strcmp(argv[1], "costs"), "What is \"%s\"?", argv[1]);
