@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# What 60 to 62 have tested on x86, once more on the kernel that complains.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "${0%/*}/../lib.sh"
+# shellcheck source=scripts/boot-unit.sh
+. "${0%/*}/../boot-unit.sh"
+
+unit=x86-debug
+machine='mock devices'
+tests='noncoherent_dma_mask_test noncoherent_dma_edge_test noncoherent_dma_entry_test noncoherent_dma_policy_test'
+
+words='intel_iommu=off kvm.force_emulation_prefix=1'
+for test in $tests; do
+	words="$words run=/tests/$test"
+done
+boot_unit debug off 67 "$words" -c 4
+
+exit "$failed"
