@@ -8,7 +8,8 @@
  *
  * Usage: noncoherent_dma_race_test SECONDS EDGES
  *
- * Needs two CPUs more than vCPUs: one to migrate to, one for VMs that come and go.
+ * Needs three CPUs more than vCPUs: one to migrate to, one for VMs that come and go,
+ * and the first one, on which no vCPU runs, as wbinvd_guest.h says.
  *
  * Goes on until both have been reached, at most LIMIT times as long.
  */
@@ -40,10 +41,10 @@ static struct mock_iommufd shared[SHARED];
 
 /* Where the vCPUs are, and where none of them is */
 static unsigned int cpu_of[NR_VCPUS];
-static unsigned int free_cpu = NR_VCPUS;
+static unsigned int free_cpu = WBINVD_GUEST_FIRST_CPU + NR_VCPUS;
 
-#define VMS_CPU		(NR_VCPUS + 1)
-#define TEST_CPUS	(NR_VCPUS + 2)
+#define VMS_CPU		(WBINVD_GUEST_FIRST_CPU + NR_VCPUS + 1)
+#define TEST_CPUS	(VMS_CPU + 1)
 
 struct alone {
 	struct mock_iommufd mock;
@@ -282,9 +283,9 @@ static void create(void)
 	}
 	for (i = 0; i < NR_VCPUS; i++) {
 		vcpus[i].guest->flood = 1;
-		pin_self(i);
+		cpu_of[i] = WBINVD_GUEST_FIRST_CPU + i;
+		pin_self(cpu_of[i]);
 		wbinvd_vcpu_start(&vcpus[i]);
-		cpu_of[i] = i;
 	}
 	unpin_self();
 }

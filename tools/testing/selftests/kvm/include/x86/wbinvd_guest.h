@@ -4,10 +4,12 @@
  * told to, all in one KVM_RUN: nothing but the scheduler loads and unloads its
  * vCPUs, each of which has a thread.
  *
- * Tests give each running vCPU a CPU of its own. Where several share one of many,
- * QEMU (7.2 and 10.0, without KVM) loses a vCPU now and then: it shuts down or
- * hangs, on unpatched kernels as well. So it does where vCPUs migrate while much
- * else goes on, unless kvm_amd has no nested page tables.
+ * Where much else goes on, no vCPU may run on the first CPU. QEMU (7.2 and 10.0)
+ * has the x87's IGNNE# in a word of its first CPU that also has whether that is in
+ * an SVM guest, uses nested paging and takes interrupts there, and whichever CPU
+ * restores FPU state changes that word without a lock: a VMRUN or #VMEXIT of that
+ * moment is half undone. The guest shuts down, or the host is interrupted where it
+ * cannot be.
  */
 #ifndef SELFTEST_KVM_WBINVD_GUEST_H
 #define SELFTEST_KVM_WBINVD_GUEST_H
@@ -27,6 +29,7 @@
 #include "ucall_common.h"
 
 #define WBINVD_GUEST_VCPUS	4
+#define WBINVD_GUEST_FIRST_CPU	1
 #define WBINVD_GUEST_LINES	16
 
 /* In the guest's memory. The host writes wanted, flood, yields and stop. */

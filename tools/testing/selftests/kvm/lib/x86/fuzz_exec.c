@@ -6,7 +6,7 @@
  * somebody was faster is as good a call as any.
  *
  * The guest is a few bytes in real mode, so that a VM is made in no time. A vCPU
- * runs on the CPU of the thread that calls, of which each has one of its own;
+ * runs on the CPU of the thread that calls, which is never the first one;
  * wbinvd_guest.h says why.
  */
 #include <errno.h>
