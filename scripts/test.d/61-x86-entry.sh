@@ -5,16 +5,13 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
+# shellcheck source=scripts/boot-unit.sh
+. "${0%/*}/../boot-unit.sh"
 
-scripts=$TOP/scripts
-out=$TOP/build/$BASE/test/x86-entry
+unit=x86-entry
+machine='mock devices'
+tests=noncoherent_dma_entry_test
 
-make -s -C "$TOP" kernel FLAVOR=release BASE="$BASE" >&2
-selftests=$("$scripts/build-selftests.sh")
+boot_unit release off 33 "intel_iommu=off kvm.force_emulation_prefix=1 run=/tests/$tests"
 
-"$scripts/initramfs.sh" -m "$(object_tree release)/mod" "$out/initramfs.gz" \
-	"$selftests/noncoherent_dma_entry_test"
-"$scripts/boot-qemu.sh" -k "$(make -s -C "$TOP" kernel-path FLAVOR=release BASE="$BASE")" \
-	-i "$out/initramfs.gz" -o "$out" -t 1200 \
-	-x "intel_iommu=off kvm.force_emulation_prefix=1 run=/tests/noncoherent_dma_entry_test"
-"$scripts/oracle-tap.sh" -t "$out"
+exit "$failed"
