@@ -12,6 +12,6 @@ unit=x86-policy
 machine='mock devices'
 tests=noncoherent_dma_policy_test
 
-boot_unit release off 7 "intel_iommu=off run=/tests/$tests" -c 4
+boot_unit release off 7 "intel_iommu=off run=/tests/$tests" -c 5
 
 exit "$failed"

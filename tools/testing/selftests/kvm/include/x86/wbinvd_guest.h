@@ -4,12 +4,12 @@
  * told to, all in one KVM_RUN: nothing but the scheduler loads and unloads its
  * vCPUs, each of which has a thread.
  *
- * Where much else goes on, no vCPU may run on the first CPU. QEMU (7.2 and 10.0)
- * has the x87's IGNNE# in a word of its first CPU that also has whether that is in
- * an SVM guest, uses nested paging and takes interrupts there, and whichever CPU
- * restores FPU state changes that word without a lock: a VMRUN or #VMEXIT of that
- * moment is half undone. The guest shuts down, or the host is interrupted where it
- * cannot be.
+ * Where much else goes on, no vCPU may run on the first CPU. With each x87 status
+ * that is loaded without an exception, by whichever CPU, QEMU clears IGNNE# of its
+ * first CPU (cpu_clear_ignne() of 7.2 and 10.0), without a lock and in the word that
+ * also says whether that CPU uses nested paging and takes interrupts in an SVM guest.
+ * A VMRUN or #VMEXIT of that moment is half undone: the guest shuts down, or the host
+ * is interrupted where it cannot be.
  */
 #ifndef SELFTEST_KVM_WBINVD_GUEST_H
 #define SELFTEST_KVM_WBINVD_GUEST_H
