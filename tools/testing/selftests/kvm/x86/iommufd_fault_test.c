@@ -38,6 +38,7 @@ struct state {
 	int module_users;	/* -1: built in, or not loaded */
 	int fds;
 	int vms;		/* of this process, in KVM's debugfs */
+	u32 ranges;		/* of IOVAs that the IOAS allows */
 };
 
 FIXTURE(fault)
@@ -177,6 +178,7 @@ static struct state state_now(FIXTURE_DATA(fault) * self)
 		.module_users = module_users(),
 		.fds = count_entries("/proc/self/fd", ""),
 		.vms = count_vms(),
+		.ranges = iommufd_ioas_ranges(self->f.iommufd, self->f.ioas),
 	};
 
 	if (self->f.c.device >= 0)
@@ -209,6 +211,7 @@ static void expect_state(struct __test_metadata *_metadata, FIXTURE_DATA(fault) 
 		EXPECT_EQ(before->module_users, now.module_users);
 	EXPECT_EQ(before->fds, now.fds);
 	EXPECT_EQ(before->vms, now.vms);
+	EXPECT_EQ(before->ranges, now.ranges);
 	if (self->f.c.device < 0)
 		return;
 	EXPECT_EQ(0, self->transient ? edges % 2 : edges);
@@ -357,6 +360,19 @@ TEST_F(fault, replace_by_hwpt)
 
 	self->pt = iommufd_hwpt_alloc(self->f.iommufd, self->f.edu.id, ioas);
 	replace(_metadata, self, mem, "an HWPT");
+}
+
+/* The IOAS goes on to reserve the MSI window of the device, which stays attached to it */
+TEST_F(fault, replace_within_ioas)
+{
+	u32 ranges = iommufd_ioas_ranges(self->f.iommufd, self->f.ioas);
+
+	vfio_edu_attach(&self->f.edu, self->f.ioas);
+	EXPECT_LT(ranges, iommufd_ioas_ranges(self->f.iommufd, self->f.ioas));
+	vfio_edu_detach(&self->f.edu);
+
+	self->pt = iommufd_hwpt_alloc(self->f.iommufd, self->f.edu.id, self->f.ioas);
+	replace(_metadata, self, self->f.mem, "an HWPT of its IOAS");
 }
 
 /*

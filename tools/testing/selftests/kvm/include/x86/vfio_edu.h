@@ -79,6 +79,8 @@ bool vfio_edu_reaches(struct vfio_edu *edu, void *mem, u64 iova);
 
 int iommufd_open(void);
 u32 iommufd_ioas_alloc(int iommufd);
+/* How many ranges of IOVAs may be mapped: more if something in between is reserved */
+u32 iommufd_ioas_ranges(int iommufd, u32 ioas);
 int __iommufd_ioas_map(int iommufd, u32 ioas, void *mem, size_t size, u64 iova);
 /* New memory of VFIO_EDU_MEM_SIZE, mapped at VFIO_EDU_IOVA */
 void *iommufd_ioas_map(int iommufd, u32 ioas);

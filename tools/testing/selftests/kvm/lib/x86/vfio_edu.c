@@ -299,6 +299,15 @@ u32 iommufd_ioas_alloc(int iommufd)
 	return alloc.out_ioas_id;
 }
 
+u32 iommufd_ioas_ranges(int iommufd, u32 ioas)
+{
+	struct iommu_ioas_iova_ranges cmd = { .size = sizeof(cmd), .ioas_id = ioas };
+	int ret = ioctl(iommufd, IOMMU_IOAS_IOVA_RANGES, &cmd);
+
+	TEST_ASSERT(!ret || errno == EMSGSIZE, "IOMMU_IOAS_IOVA_RANGES failed");
+	return cmd.num_iovas;
+}
+
 int __iommufd_ioas_map(int iommufd, u32 ioas, void *mem, size_t size, u64 iova)
 {
 	struct iommu_ioas_map map = {
