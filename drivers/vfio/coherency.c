@@ -245,8 +245,9 @@ static void set_binder(struct vfio_device_file *df, bool bound)
 {
 	struct vfio_coherency *coherency = &df->device->coherency;
 
+	/* Of a group's files, which concern all their watchers, another may unbind it */
 	guard(mutex)(&coherency->lock);
-	coherency->binder = bound ? df : NULL;
+	coherency->binder = bound && !df->group ? df : NULL;
 }
 
 /*

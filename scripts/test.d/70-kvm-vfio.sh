@@ -14,8 +14,8 @@ words=run=/tests/$tests
 
 unit=kvm-vfio
 for flavor in release debug; do
-	boot_unit "$flavor" off 178 "$words" -t 1500
-	boot_unit "$flavor" on 170 "$words" -t 1500
+	boot_unit "$flavor" off 182 "$words" -t 1500
+	boot_unit "$flavor" on 174 "$words" -t 1500
 done
 
 unit=kvm-vfio-holes machine='unpatched'

@@ -37,6 +37,7 @@
 
 #define NR_HANDOVERS	20
 #define NR_RACES	30
+#define NR_OPENS	64
 #define NR_COST_ROUNDS	50
 #define NR_COST_FILES	1000
 
@@ -611,6 +612,40 @@ static void test_compat(void)
 	close(iommufd);
 }
 
+/*
+ * The file by which a device was bound is gone while the group keeps it bound. What
+ * is opened then may well be where that was in the kernel's memory, and is nobody.
+ */
+static void test_compat_second_open(void)
+{
+	struct vfio_vm v = vfio_vm_open(), other = vfio_vm_open();
+	struct vfio_edu edus[NR_OPENS];
+	int group, iommufd, first, second;
+
+	group = vfio_group_open(0);
+	iommufd = iommufd_open();
+	vfio_group_set_container(group, iommufd);
+	first = vfio_group_device(group, 0);
+	second = vfio_group_device(group, 0);
+	vfio_vm_add(&v, second);
+	vfio_vm_step(&v, true, "opened twice");
+	close(first);
+	vfio_vm_step(&v, true, "the first is closed");
+	for (int i = 0; i < NR_OPENS; i++) {
+		vfio_edu_open(&edus[i], 0);
+		vfio_vm_add(&other, edus[i].fd);
+	}
+	vfio_vm_step(&other, false, "unbound files of the device");
+	close(second);
+	vfio_vm_step(&v, true, "held by KVM");
+	vfio_vm_close(&v);
+	vfio_vm_close(&other);
+	for (int i = 0; i < NR_OPENS; i++)
+		vfio_edu_close(&edus[i]);
+	close(group);
+	close(iommufd);
+}
+
 #define MTTY	"/sys/class/mdev_bus/mtty"
 #define UUID	"6b766d2d-7666-696f-2d65-64752d746573"
 
@@ -973,6 +1008,7 @@ static const struct step_test tests[] = {
 	{ "type1", test_type1 },
 	{ "type1, second open", test_type1_second_open },
 	{ "compat", test_compat },
+	{ "compat, second open", test_compat_second_open },
 	{ "mdev", test_mdev, skip_mdev },
 	{ "FORBID", test_forbid, skip_forbid },
 	{ "races", test_races },
