@@ -30,10 +30,9 @@ watch() {
 		if [ "$after" != "$before" ]; then
 			before=$after since=$(date +%s)
 		elif [ $(($(date +%s) - since)) -gt $((limit + 120)) ]; then
-			echo "note: $flavor hangs in $(tail -n 1 "$out.begun"), and is stopped" >&2
+			echo "note: $flavor hangs in $(begun | tail -n 1), and is stopped" >&2
 			kill "$1"
 		fi
-		begun > "$out.begun"
 	done
 }
 
