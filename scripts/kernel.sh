@@ -32,6 +32,7 @@ mkdir -p "$TOP/build/$BASE" "$LOGS" || die "$TOP/build cannot be written: change
 inputs() {
 	echo "${KERNEL_SRC-}"
 	gcc -dumpfullversion 2> /dev/null
+	echo "$our_objects"
 	cd "$TOP"
 	set -- configs/base.config configs/base-"$BASE".config \
 		scripts/compose.sh scripts/configure.sh scripts/kbuild.sh scripts/build.sh
