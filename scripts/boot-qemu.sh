@@ -65,7 +65,7 @@ mkdir -p "$outdir"
 rm -f "$outdir/console.log" "$outdir/oracle.log" "$outdir/qemu.log"
 
 version=$("$qemu" --version | sed -n 's/.* version \([0-9]*\).*/\1/p')
-plugin=$("$scripts/oracle-build.sh" "$version")
+plugin=$("$scripts/oracle-build.sh" "$qemu")
 
 if [ -z "$amd" ]; then
 	iommu="intel-iommu,intremap=on,snoop-control=$snoop"
@@ -106,6 +106,8 @@ case $boot_status in
 0) ;;
 124|137) boot_failed "$outdir/console.log" "the machine did not power off within $timeout seconds" ;;
 *)
+	! grep -q -i plugin "$outdir/qemu.log" ||
+		boot_failed "$outdir/qemu.log" "$qemu does not load the oracle $plugin: take another QEMU"
 	[ -s "$outdir/console.log" ] || boot_failed "$outdir/qemu.log" "QEMU exited with status $boot_status"
 	boot_failed "$outdir/console.log" "QEMU exited with status $boot_status: $(tail -n 1 "$outdir/qemu.log")"
 	;;

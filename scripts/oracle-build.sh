@@ -1,15 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Compiles the flush oracle for a major version of QEMU and prints its path.
-# oracle-build.sh VERSION
+# Compiles the flush oracle for the QEMU that is going to load it and prints its path.
+# oracle-build.sh QEMU
 set -eu
 
 scripts=$(dirname "$(readlink -f "$0")")
 # shellcheck source=scripts/lib.sh
 . "$scripts/lib.sh"
 
+[ $# = 1 ] || die "usage: oracle-build.sh QEMU"
+# 1101 is 11.1
+version=$("$1" --version | awk -F '[ .]' '/^QEMU emulator version / { print $4 * 100 + $5 }')
+[ -n "$version" ] || die "$1 does not tell its version: is it a QEMU?"
+
+# tools/testing/qemu/plugin_api.h says how they differ
 api=1
-[ "$1" -lt 9 ] || api=2
+[ "$version" -lt 900 ] || api=2
+[ "$version" -lt 1101 ] || api=7
 
 source=$TOP/tools/testing/qemu
 plugin=$TOP/build/lab/oracle-api$api.so

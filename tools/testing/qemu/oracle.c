@@ -212,7 +212,7 @@ static void look_at(struct qemu_plugin_insn *insn)
 						       (void *)(uintptr_t)(imm & 0xffff));
 }
 
-static void on_translate(uint64_t id, struct qemu_plugin_tb *tb)
+static void look_at_block(struct qemu_plugin_tb *tb)
 {
 	size_t i, n = qemu_plugin_tb_n_insns(tb);
 	bool host;
@@ -229,13 +229,45 @@ static void on_translate(uint64_t id, struct qemu_plugin_tb *tb)
 		look_at(qemu_plugin_tb_get_insn(tb, i));
 }
 
-static void on_exit_plugin(uint64_t id, void *data)
+static void finish(void)
 {
 	pthread_mutex_lock(&lock);
 	close_phase();
 	fclose(out);
 	pthread_mutex_unlock(&lock);
 }
+
+#if ORACLE_API >= 7
+static void on_translate(struct qemu_plugin_tb *tb, void *data)
+{
+	look_at_block(tb);
+}
+
+static void on_exit_plugin(void *data)
+{
+	finish();
+}
+
+static void register_translate(uint64_t id)
+{
+	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate, NULL);
+}
+#else
+static void on_translate(uint64_t id, struct qemu_plugin_tb *tb)
+{
+	look_at_block(tb);
+}
+
+static void on_exit_plugin(uint64_t id, void *data)
+{
+	finish();
+}
+
+static void register_translate(uint64_t id)
+{
+	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+}
+#endif
 
 int qemu_plugin_install(uint64_t id, const struct plugin_info *info, int argc, char **argv)
 {
@@ -275,7 +307,7 @@ int qemu_plugin_install(uint64_t id, const struct plugin_info *info, int argc, c
 	}
 	clock_gettime(CLOCK_MONOTONIC, &start);
 
-	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+	register_translate(id);
 	qemu_plugin_register_atexit_cb(id, on_exit_plugin, NULL);
 	return 0;
 }

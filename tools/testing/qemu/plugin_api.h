@@ -3,9 +3,12 @@
  * What the oracle needs of QEMU's TCG plugin API. Debian 12 ships plugins
  * without their header.
  *
- * ORACLE_API is the version that the plugin announces: QEMU 7 and 8 want 1,
- * later ones at least 2. What the running QEMU really has is known when it
- * loads the plugin (plugin_info.version.cur).
+ * ORACLE_API is the version that the plugin announces, one of the three whose
+ * functions differ. QEMU 7 and 8 want 1. Versions 2 to 6, of QEMU 9 to 11.0,
+ * are declared as one, since what they lack of each other is of no use here or
+ * told apart when QEMU loads the plugin (plugin_info.version.cur). QEMU 11.1
+ * wants 7, where callbacks have lost the plugin's id and all of them get the
+ * pointer that they were registered with.
  */
 #ifndef PLUGIN_API_H
 #define PLUGIN_API_H
@@ -40,11 +43,18 @@ enum plugin_cb_flags {
 	CB_RW_REGS,
 };
 
-typedef void (*tb_trans_cb)(uint64_t id, struct qemu_plugin_tb *tb);
 typedef void (*exec_cb)(unsigned int cpu, void *data);
-typedef void (*exit_cb)(uint64_t id, void *data);
 
+#if ORACLE_API >= 7
+typedef void (*tb_trans_cb)(struct qemu_plugin_tb *tb, void *data);
+typedef void (*exit_cb)(void *data);
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, tb_trans_cb cb, void *data);
+#else
+typedef void (*tb_trans_cb)(uint64_t id, struct qemu_plugin_tb *tb);
+typedef void (*exit_cb)(uint64_t id, void *data);
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, tb_trans_cb cb);
+#endif
+
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, exec_cb cb,
 					  enum plugin_cb_flags flags, void *data);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_cb cb,
