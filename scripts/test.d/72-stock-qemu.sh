@@ -16,7 +16,7 @@ phases=13
 
 mkdir -p "$out"
 status=0
-root=$("$scripts/qemu-stock.sh" 2> "$out/qemu.log") || status=$?
+root=$("$scripts/emulator.sh" -r 2> "$out/qemu.log") || status=$?
 cat "$out/qemu.log" >&2
 if [ "$status" = 4 ]; then
 	echo "ok 1 - an unmodified QEMU as the VMM # SKIP $(tail -n 1 "$out/qemu.log")"
