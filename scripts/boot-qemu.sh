@@ -14,6 +14,8 @@
 #   -I          the oracle also counts kernel instructions
 #   -W          tolerate splats (they are still printed)
 #   -K          tolerate what KCSAN reports, nothing else: kcsan-tap.sh judges that
+#   -j          the kernel has jump labels, as distributions' kernels do: with the QEMU
+#               of emulator.sh, and not the system's
 # QEMU=program chooses another QEMU. OUTDIR gets console.log, oracle.log and qemu.log.
 set -eu
 
@@ -24,16 +26,15 @@ scripts=$(dirname "$(readlink -f "$0")")
 . "$scripts/boot-verdict.sh"
 
 usage() {
-	sed -n 's/^# \?//; 4,18p' "$0" >&2
+	sed -n 's/^# \?//; 4,19p' "$0" >&2
 	exit 2
 }
 
-qemu=${QEMU:-qemu-system-x86_64}
 kernel='' initramfs='' outdir=''
 snoop=off amd='' cpus=2 edus=1 bridge='' memory=768M words='' timeout=600
-insns=off splats=fail
+insns=off splats=fail jump_labels=''
 
-while getopts k:i:o:s:ac:n:d:bm:x:t:IWK opt; do
+while getopts k:i:o:s:ac:n:d:bm:x:t:IWKj opt; do
 	case $opt in
 	k) kernel=$OPTARG ;;
 	i) initramfs=$OPTARG ;;
@@ -49,6 +50,7 @@ while getopts k:i:o:s:ac:n:d:bm:x:t:IWK opt; do
 	I) insns=on ;;
 	W) splats=tolerate ;;
 	K) splats=races ;;
+	j) jump_labels=1 ;;
 	*) usage ;;
 	esac
 done
@@ -60,6 +62,8 @@ fi
 for file in "$kernel" "$initramfs"; do
 	[ -r "$file" ] || die "$file cannot be read: build it first (make kernel, scripts/initramfs.sh)"
 done
+qemu=${QEMU:-qemu-system-x86_64}
+[ -n "${QEMU-}" ] || [ -z "$jump_labels" ] || qemu=$("$scripts/emulator.sh")
 command -v "$qemu" > /dev/null || need_packages qemu-system-x86
 mkdir -p "$outdir"
 rm -f "$outdir/console.log" "$outdir/oracle.log" "$outdir/qemu.log"
