@@ -23,8 +23,28 @@ own_files() {
 		! -path include/uapi/linux/kvm.h ! -name '.*' ! -name '*~' ! -name '*.rej' 2> /dev/null) | sort
 }
 
+# The patches, or those of their variants, that fit the source
 patches() {
-	[ ! -e "$queue/series" ] || sed 's/#.*//' "$queue/series" | awk 'NF { print $1 }'
+	cat "$state/picked" 2> /dev/null || :
+}
+
+pick_patches() {
+	: > "$state/picked"
+	[ -e "$queue/series" ] || return 0
+	need_packages patch
+	"$TOP/dkms/pick-patches" "$queue" "$origin" > "$state/picked" 2> "$log" || {
+		rm "$state/picked"
+		failed "$log" "patches/$BASE do not fit $origin: mend them and run it again"
+	}
+}
+
+# Where no variant is taken quilt edits the queue's own list
+series() {
+	if sed 's/#.*//' "$queue/series" | awk 'NF { print $1 }' | cmp -s - "$state/picked"; then
+		echo "$queue/series"
+	else
+		echo "$state/picked"
+	fi
 }
 
 patched_files() {
@@ -35,7 +55,8 @@ patched_files() {
 
 kernel_source() {
 	if [ -z "${KERNEL_SRC-}" ]; then
-		echo "$CACHE/linux-$BASE"
+		choice=$("$TOP/scripts/kernel/choose.sh")
+		"$TOP/scripts/kernel/fetch.sh" tree "${choice%% *}"
 		return
 	fi
 	[ -f "$KERNEL_SRC/virt/kvm/kvm_main.c" ] ||
@@ -95,7 +116,7 @@ link_own_files() {
 # All that the patched files' content depends on
 queue_state() {
 	patches
-	patches | (cd "$queue" 2> /dev/null && xargs -r sha256sum)
+	cat "$queue/series" "$queue"/*.patch 2> /dev/null | sha256sum
 	patched_files | (cd "$origin" && xargs -r sha256sum)
 }
 
@@ -145,12 +166,13 @@ apply_queue() {
 	! queue_applied || return 0
 	rm -rf "$state/new"
 	mkdir -p "$state/new"
+	pick_patches
 	queue_state > "$state/queue.new" 2> "$log" ||
 		failed "$log" "patches/$BASE changes a file that this Linux $BASE does not have"
 
 	patched_files | (cd "$origin" && xargs -r cp -p --parents -t "$state/new")
 	if [ -n "$(patches)" ]; then
-		(cd "$state/new" && QUILT_PATCHES=$queue quilt --quiltrc - push -a --fuzz=0) > "$log" 2>&1 ||
+		(cd "$state/new" && QUILT_PATCHES=$queue QUILT_SERIES=$(series) quilt --quiltrc - push -a --fuzz=0) > "$log" 2>&1 ||
 			failed "$log" "$(sed -n 's/^Patch \(.*\) does not apply.*/\1/p' "$log") does not apply to" \
 				"Linux $BASE: mend it in $queue and run it again"
 	fi

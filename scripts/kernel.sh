@@ -30,11 +30,11 @@ mkdir -p "$TOP/build/$BASE" "$LOGS" || die "$TOP/build cannot be written: change
 
 # The content of what is compiled; of what is only linked into the tree, the names
 inputs() {
-	echo "${KERNEL_SRC-}"
+	echo "${KERNEL_SRC-} ${KVM_IOMMUFD_CHOICE-}"
 	gcc -dumpfullversion 2> /dev/null
 	echo "$our_objects"
 	cd "$TOP"
-	set -- configs/base.config configs/base-"$BASE".config \
+	set -- configs/base.config configs/base-"$BASE".config dkms/pick-patches \
 		scripts/compose.sh scripts/configure.sh scripts/kbuild.sh scripts/build.sh
 	if [ "$FLAVOR" != base ]; then
 		set -- "$@" configs patches/"$BASE" arch drivers include virt
@@ -49,6 +49,11 @@ up_to_date() {
 		[ -z "$(find "$tree" -name 'obj-*' -prune -o -type f ! -name '.*' -newer "$objects/began" -print -quit)" ]
 }
 
+if [ -z "${KERNEL_SRC-}" ]; then
+	KVM_IOMMUFD_CHOICE=$("$TOP/scripts/kernel/choose.sh")
+	export KVM_IOMMUFD_CHOICE
+fi
+
 if [ -d "$objects" ] && [ "$word" != compose ]; then
 	inputs > "$objects/inputs.new"
 	if up_to_date; then
@@ -59,9 +64,8 @@ fi
 
 # All of them at once, before the first long step
 need_packages bc binutils bison ccache debian-archive-keyring flex gcc kmod libc6-dev libelf-dev make \
-	perl quilt rsync xz-utils
+	patch perl quilt rsync xz-utils
 
-[ -n "${KERNEL_SRC-}" ] || "$TOP/scripts/fetch.sh"
 # Flavors are built side by side, but not in a tree that changes under them
 exec 8> "$TOP/build/$BASE/lock-$(basename "$tree")"
 lock 8 -s "a change of $tree"
