@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-# The words: BASE=6.12|7.3 FLAVOR=release|debug|kcsan|base KERNEL_SRC=dir NO_INSTALL=1
+# The words: BASE=6.12|7.3 KVER=6.12.y FLAVOR=release|debug|kcsan|base KERNEL_SRC=dir NO_INSTALL=1
 
 BASE ?= 6.12
 FLAVOR ?= release
-export BASE FLAVOR KERNEL_SRC NO_INSTALL JOBS COMPARE
+export BASE FLAVOR KVER KERNEL_SRC NO_INSTALL JOBS COMPARE
 export SECONDS SEED MACHINES PROGRAM UPDATE_CORPUS
 export TOP := $(CURDIR)
 
@@ -29,12 +29,18 @@ help:
 # help:                     the unpatched one, side by side
 # help:   make fuzz         fuzzes the uAPI; SECONDS=600 and SEED=2 as you like (60 and 1), and
 # help:                     UPDATE_CORPUS=1 keeps the programs that reached more
+# help:   make modules      builds the modules for Debian's own kernel; FLAVOR=base: from
+# help:                     unpatched sources
+# help:   make modules-path, make image-path    print where they and their kernel are
+# help:   make check-bases  the queue on every 6.12.y that Debian's suites offer
 # help:   make kernel       builds the kernel
 # help:   make kernel-path  prints the bzImage that make kernel makes with the same words
 # help:   make clean        removes build/
 # help:   make distclean    removes build/ and the cache: sources and compiled objects
 # help:
 # help:   BASE=6.12         the Linux to build on: 6.12 or 7.3
+# help:   KVER=6.12.115     another one of that line than the newest in the machine's suites;
+# help:                     or a release, as 6.12.115+deb12-amd64
 # help:   FLAVOR=release    release, debug (KASAN, lockdep, UBSAN, kmemleak), kcsan (data races),
 # help:                     or base (unpatched)
 # help:   KERNEL_SRC=dir    a kernel source tree of that version instead of Debian's
@@ -78,10 +84,22 @@ kernel:
 kernel-path:
 	@. scripts/lib.sh; echo "$$(object_tree "$$FLAVOR")/arch/x86/boot/bzImage"
 
+modules:
+	@scripts/modules.sh
+
+modules-path:
+	@scripts/modules.sh path
+
+image-path:
+	@scripts/modules.sh image
+
+check-bases:
+	@scripts/check-bases.sh
+
 clean:
 	@scripts/clean.sh
 
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test check check-link bench fuzz mutate coverage test-upstream kernel kernel-path clean distclean
+.PHONY: help demo test check check-link bench fuzz mutate coverage test-upstream kernel kernel-path modules modules-path image-path check-bases clean distclean

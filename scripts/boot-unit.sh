@@ -8,6 +8,30 @@
 # shellcheck disable=SC2034 # the unit exits with it
 failed=0
 
+# boot_kernel FLAVOR: makes it, and leaves what boots it in boot_image, the root of its
+# modules in boot_modroot, and in boot_how boot-qemu.sh's options for it. "stock" is
+# Debian's kernel with our modules, the form that people have, "stock-base" with
+# unpatched ones.
+boot_kernel() {
+	case $1 in
+	stock | stock-base)
+		boot_of=release
+		[ "$1" = stock ] || boot_of=base
+		make -s -C "$TOP" modules BASE="$BASE" FLAVOR=$boot_of >&2
+		boot_image=$(make -s -C "$TOP" image-path BASE="$BASE" FLAVOR=$boot_of)
+		boot_modroot=$(make -s -C "$TOP" modules-path BASE="$BASE" FLAVOR=$boot_of)
+		boot_modroot=${boot_modroot%/lib/modules/*}
+		boot_how=-j
+		;;
+	*)
+		make -s -C "$TOP" kernel BASE="$BASE" FLAVOR="$1" >&2
+		boot_image=$(object_tree "$1")/arch/x86/boot/bzImage
+		boot_modroot=$(object_tree "$1")/mod
+		boot_how=
+		;;
+	esac
+}
+
 # boot_unit FLAVOR SNOOP PHASES WORDS [boot-qemu.sh's other options]
 boot_unit() {
 	wanted "$1" || return 0
@@ -16,18 +40,21 @@ boot_unit() {
 	boot_out=$TOP/build/$BASE/test/${unit:?}/$boot_flavor-$boot_snoop
 	boot_label="$boot_flavor, ${machine:-VT-d, snoop control $boot_snoop}"
 
-	make -s -C "$TOP" kernel BASE="$BASE" FLAVOR="$boot_flavor" >&2
+	boot_kernel "$boot_flavor"
 	[ -n "${boot_tests-}" ] || {
 		[ "$boot_flavor" = release ] || make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
 		boot_tests=$("$TOP/scripts/build-selftests.sh")
 	}
+	# Races have to be as likely as on the other kernels
+	[ -z "$boot_how" ] || boot_words="preempt=full $boot_words"
 
 	# shellcheck disable=SC2046 # a list of words
-	"$TOP/scripts/initramfs.sh" -m "$(object_tree "$boot_flavor")/mod" "$boot_out.gz" \
+	"$TOP/scripts/initramfs.sh" -m "$boot_modroot" "$boot_out.gz" \
 		$(for boot_test in ${tests:?}; do echo "$boot_tests/$boot_test"; done)
 
 	boot_result=ok
-	"$TOP/scripts/boot-qemu.sh" -k "$(object_tree "$boot_flavor")/arch/x86/boot/bzImage" \
+	# shellcheck disable=SC2086 # none or one word
+	"$TOP/scripts/boot-qemu.sh" $boot_how -k "$boot_image" \
 		-i "$boot_out.gz" -o "$boot_out" -s "$boot_snoop" -t 3000 \
 		-x "snoop=$boot_snoop $boot_words" "$@" || boot_result='not ok' failed=1
 	echo "$boot_result 1 - $boot_label: the machine ran to its end and the kernel did not complain"

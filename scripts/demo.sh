@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The demo: boots this kernel, and the unpatched one beside it, on a machine
-# whose IOMMU cannot enforce coherency and on one whose can, runs the reference
-# VMM there, and prints what KVM said beside what the machine executed.
+# The demo: boots Debian's own kernel with our modules, and then with the same
+# modules unpatched, on a machine whose IOMMU cannot enforce coherency and on one
+# whose can, runs the reference VMM there, and prints what KVM said beside what the
+# machine executed.
 #
 # BASE=6.12|7.3    kernel
-# COMPARE=0        without the unpatched kernel
+# COMPARE=0        without the unpatched modules
 #
 # Exits 1 if any step of this kernel is wrong. build/demo/ has result.json,
 # timeline.svg and each machine's console and flush counts.
@@ -21,52 +22,63 @@ device=0000:00:05.0
 kernels=ours
 [ "${COMPARE:-1}" = 0 ] || kernels="ours unpatched"
 # All of them before the first long step
-need_packages busybox-static cpio gcc gnuplot-nox libc6-dev qemu-system-x86
-
-flavor_of() {
-	case $1 in
-	ours) echo release ;;
-	unpatched) echo base ;;
-	esac
-}
-
-for kernel in $kernels; do
-	make --no-print-directory -C "$TOP" kernel BASE="$BASE" FLAVOR="$(flavor_of "$kernel")"
-done
+need_packages busybox-static cpio gcc gnuplot-nox libc6-dev
+"$scripts/emulator.sh" > "$LOGS/emulator"
 
 exec 6> "$TOP/build/lock-demo"
 lock 6 -x "another demo"
 rm -rf "$out"
-mkdir -p "$out"
+mkdir -p "$out/include/linux"
+KVM_IOMMUFD_CHOICE=$("$scripts/kernel/choose.sh")
+export KVM_IOMMUFD_CHOICE
 
-${CC:-cc} -O2 -Wall -static -o "$out/coherency_vmm" -isystem "$(object_tree release)/usr/include" \
-	-I "$TOP/tools/testing/selftests/kvm/include" "$TOP/samples/kvm/coherency_vmm.c"
+# uapi FROM TO: without what is for the kernel alone, as headers_install has it
+uapi() {
+	sed 's/\<__user\>//; /^#include <linux\/compiler/d' "$1" > "$out/include/$2"
+}
 
-boots=0
-for kernel in $kernels; do
-	objects=$(object_tree "$(flavor_of "$kernel")")
-	words=run=/tests/demo-guest.sh,$device
-	[ "$kernel" = ours ] || words=run=/tests/demo-guest.sh,--upstream,$device
-	"$scripts/initramfs.sh" -m "$objects/mod" "$out/$kernel.img" \
+# The kernel's uAPI is the one that the modules were compiled with
+compile_vmm() {
+	headers=$(dirname "$(dirname "$("$scripts/modules.sh" image)")")/usr/src
+	for header in linux/kvm.h linux/kvm_iommufd.h linux/iommufd.h linux/vfio.h; do
+		from=$TOP/build/$BASE/modules-${KVM_IOMMUFD_CHOICE#* }/tree/include/uapi/$header
+		[ -e "$from" ] || from=$(echo "$headers"/*-common/include/uapi/"$header")
+		uapi "$from" "$header"
+	done
+	${CC:-cc} -O2 -Wall -static -o "$out/coherency_vmm" -isystem "$out/include" \
+		-I "$TOP/tools/testing/selftests/kvm/include" "$TOP/samples/kvm/coherency_vmm.c"
+}
+
+# demonstrate ours|unpatched
+demonstrate() {
+	case $1 in
+	ours) flavor=release words=run=/tests/demo-guest.sh,$device ;;
+	unpatched) flavor=base words=run=/tests/demo-guest.sh,--upstream,$device ;;
+	esac
+	FLAVOR=$flavor "$scripts/modules.sh"
+	modules=$(FLAVOR=$flavor "$scripts/modules.sh" path)
+	[ -e "$out/coherency_vmm" ] || compile_vmm
+	"$scripts/initramfs.sh" -m "${modules%/lib/modules/*}" "$out/$1.img" \
 		"$out/coherency_vmm" "$scripts/demo-guest.sh"
 
 	for snoop in off on; do
-		boots=$((boots + 1))
-		echo "demo: boot $boots of $(($(echo "$kernels" | wc -w) * 2)): $kernel, snoop control $snoop"
-		run=$out/$kernel-$snoop
-		"$scripts/boot-qemu.sh" -k "$objects/arch/x86/boot/bzImage" -i "$out/$kernel.img" -o "$run" \
+		echo "demo: booting Debian's ${modules##*/}, $1 modules, snoop control $snoop"
+		run=$out/$1-$snoop
+		"$scripts/boot-qemu.sh" -j -k "$("$scripts/modules.sh" image)" -i "$out/$1.img" -o "$run" \
 			-s "$snoop" -x "$words"
-		awk -v kernel="$kernel" -v snoop="$snoop" -f "$scripts/demo-judge.awk" \
+		awk -v kernel="$1" -v snoop="$snoop" -f "$scripts/demo-judge.awk" \
 			"$run/console.log" "$run/oracle.log" >> "$out/facts"
 	done
-done
-
-awk -f "$scripts/demo-json.awk" "$out/facts" > "$out/result.json"
-"$scripts/demo-timeline.sh" "$out"
+	awk -f "$scripts/demo-json.awk" "$out/facts" > "$out/result.json"
+	echo
+	awk -v color=$color -f "$scripts/demo-table.awk" "$out/facts"
+}
 
 color=0
 [ ! -t 1 ] || color=1
-echo
-awk -v color=$color -f "$scripts/demo-table.awk" "$out/facts"
+for kernel in $kernels; do
+	demonstrate "$kernel"
+done
+"$scripts/demo-timeline.sh" "$out"
 echo "see also build/demo/timeline.svg and build/demo/result.json"
 ! grep -q '^kernel=ours .* verdict=wrong ' "$out/facts"
