@@ -18,8 +18,7 @@ work=$TOP/build/coverage
 log=$LOGS/coverage.log
 reasons=$TOP/tools/testing/coverage/unreached.txt
 
-[ $# -gt 0 ] || set -- 40-kunit 50-uapi 51-life-cycle 60-x86-masks 61-x86-entry 62-x86-policy 63-bochs \
-	70-kvm-vfio 71-ownership
+[ $# -gt 0 ] || set -- 41-mock 50-vtd 60-x86 63-bochs 70-kvm-vfio-costs 71-ownership
 
 units_text() {
 	echo "coverage: $(tail -n 1 "$log" | tail -c 100)"

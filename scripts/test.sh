@@ -1,20 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Runs the units of scripts/test.d in order, merges their TAP into one, and ends
-# with "N passed, N failed, N skipped".
+# Runs the units of scripts/test.d, two at a time where they leave room for another,
+# merges their TAP into one in the order of their names, and ends with
+# "N passed, N failed, N skipped".
 #
 # test.sh [UNIT...]      a unit is named without directory, with or without .sh
 #
 # A unit prints TAP on stdout and everything else on stderr, which goes to
 # build/log/. It may print several plans; its points have to be as many as they
-# say together.
+# say together. With a line "# slots: all" in it it runs alone.
 set -eu
 
 scripts=$(dirname "$(readlink -f "$0")")
 # shellcheck source=scripts/lib.sh
 . "$scripts/lib.sh"
 
-: "${UNITS:=$scripts/test.d}" "${UNIT_TIMEOUT:=3600}"
+: "${UNITS:=$scripts/test.d}" "${UNIT_TIMEOUT:=3000}" "${SLOTS:=2}"
 
 if [ $# -gt 0 ]; then
 	for name; do
@@ -57,12 +58,14 @@ merge() {
 		'exit '*) status=${line#exit } ;;
 		'#'*) echo "$line" ;;
 		esac
-	done
+	done < "$1"
 
 	if [ -z "$planned" ]; then
 		point 'not ok' "$name: printed no plan"
 	elif [ "$planned" -ne "$seen" ]; then
 		point 'not ok' "$name: planned $planned points and printed $seen"
+	elif [ "$seen" -eq 0 ]; then
+		point 'not ok' "$name: ran nothing"
 	fi
 	# Exit status 1 goes with a point that is "not ok"; else the unit died
 	if [ "$status" -gt 1 ] || { [ "$status" -eq 1 ] && [ "$failed" -eq "$before" ]; }; then
@@ -71,51 +74,97 @@ merge() {
 	if [ "$failed" -ne "$before" ]; then
 		echo "# last lines of $log:"
 		tail -n 20 "$log" | sed 's/^/#   /'
+		echo "# again, this alone: scripts/test.sh $name"
 	fi
-	# The end of a pipe is a process of its own
-	echo "$points $passed $failed $skipped" > "$counts"
 }
 
-seconds() {
-	echo $(($(date +%s) - started))
+now() {
+	date +%s
 }
 
-# In the background, so that a signal ends it and so that its log can be watched
-run() {
-	timeout -k 10 "$UNIT_TIMEOUT" "$1" 2> "$log" < /dev/null &
-	child=$!
-	trap 'kill "$child"; exit 130' HUP INT TERM
-	while sleep 1 && kill -0 "$child" 2> /dev/null; do
-		progress "[$number/$units] $name: $(seconds) s: $(tail -n 1 "$log" | tail -c 80)"
-	done > /dev/null &
-	watcher=$!
-	status=0
-	wait "$child" || status=$?
-	kill "$watcher" 2> /dev/null || :
-	printf '\nexit %d\n' "$status"
+of() {
+	echo "$LOGS/test-$(basename "$1" .sh).$2"
 }
 
-counts=$(mktemp)
-trap 'rm -f "$counts"' EXIT
-trap 'exit 130' HUP INT TERM
+# start UNIT: in the background; its TAP is whole once "exit" ends it
+start() {
+	rm -f "$(of "$1" seconds)"
+	{
+		began=$(now) status=0
+		timeout -k 10 "$UNIT_TIMEOUT" "$1" > "$(of "$1" tap)" 2> "$(of "$1" log)" < /dev/null || status=$?
+		printf '\nexit %d\n' "$status" >> "$(of "$1" tap)"
+		echo $(($(now) - began)) > "$(of "$1" seconds)"
+	} &
+	running="$running $1"
+}
+
+# What runs is in $running, what is to run in the arguments. Leaves in $running what
+# has not ended.
+reap() {
+	still=
+	for unit in $running; do
+		[ -e "$(of "$unit" seconds)" ] || still="$still $unit"
+	done
+	running=$still
+}
+
+# room UNIT: is there a slot for it?
+room() {
+	# shellcheck disable=SC2086 # a list of words
+	set -- "$1" $running
+	[ $# -gt 1 ] || return 0
+	[ $(($# - 1)) -lt "$SLOTS" ] || return 1
+	! grep -q '^# slots: all' "$@"
+}
+
+show_running() {
+	for unit in $running; do
+		printf '%s: %s  ' "$(basename "$unit" .sh)" "$(tail -n 1 "$(of "$unit" log)" 2> /dev/null | tr '\r' ' ' | tail -c 60)"
+	done
+}
+
+# All processes of a unit are timeout's process group
+stop() {
+	pkill -TERM -P "$(pgrep -d , -P $$)" 2> /dev/null || :
+	exit 130
+}
+trap stop HUP INT TERM
+
+mkdir -p "$LOGS"
+began_all=$(now)
+# All of this run is about one kernel, whatever the archive gets meanwhile
+if [ -z "${KERNEL_SRC-}" ] && [ "$UNITS" = "$scripts/test.d" ]; then
+	KVM_IOMMUFD_CHOICE=$("$scripts/kernel/choose.sh")
+	export KVM_IOMMUFD_CHOICE
+fi
 
 echo "TAP version 13"
-mkdir -p "$LOGS"
-number=0 units=$#
+units=$# number=0 running=''
+waiting=$*
+for unit; do
+	rm -f "$(of "$unit" seconds)" "$(of "$unit" tap)"
+done
 for unit; do
 	number=$((number + 1))
-	name=$(basename "$unit" .sh)
-	log=$LOGS/test-$name.log
-	started=$(date +%s)
+	name=$(basename "$unit" .sh) log=$(of "$unit" log) reported=$unit
 	echo "# [$number/$units] $name (log: $log)"
-
-	run "$unit" | merge
+	until [ -e "$(of "$reported" seconds)" ]; do
+		reap
+		next=${waiting%% *}
+		if [ -n "$next" ] && room "$next"; then
+			start "$next"
+			waiting=${waiting#"$next"} waiting=${waiting# }
+			continue
+		fi
+		sleep 1
+		progress "[$number/$units] $(show_running)"
+	done
 	progress_end
-
-	read -r points passed failed skipped < "$counts"
-	echo "# [$number/$units] $name: $(seconds) s"
+	merge "$(of "$reported" tap)"
+	echo "# [$number/$units] $name: $(cat "$(of "$reported" seconds)") s"
 done
 
 echo "1..$points"
+echo "# $(($(now) - began_all)) s in all"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -3,7 +3,8 @@
 # Coherency tracking on iommufd's mock devices: every state, failing hardware,
 # refusals, failing allocations, and random walks beside a reference model. The
 # unpatched kernel has neither watches nor such devices, so nothing of this can
-# be run there.
+# be run there. The KUnit tests, which these kernels run while they boot, are read
+# from the same consoles.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -20,7 +21,14 @@ words='intel_iommu=off run=/tests/iommufd_coherency_fail_nth run=/tests/iommufd_
 make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
 boot_tests=$("$TOP/scripts/build-iommu-selftests.sh")
 
+kunit() {
+	! wanted "$1" || awk -v suite=iommufd_coherency -v label="$1" -f "$TOP/scripts/kunit-tap.awk" \
+		"$boot_out/console.log" || failed=1
+}
+
 boot_unit release off 0 "$words" -d 0
+kunit release
 boot_unit debug off 0 "$words steps=5000" -d 0
+kunit debug
 
 exit "$failed"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What 60 to 62 have tested on x86, once more on the kernel that complains.
+# What 60 has tested, once more on the kernel that complains.
 set -eu
 
 # shellcheck source=scripts/lib.sh

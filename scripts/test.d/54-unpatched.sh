@@ -1,0 +1,18 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The unpatched kernel: it has none of the uAPI, and what kvm-vfio gets wrong there.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "${0%/*}/../lib.sh"
+# shellcheck source=scripts/boot-unit.sh
+. "${0%/*}/../boot-unit.sh"
+
+unit=unpatched
+machine=unpatched
+tests='iommufd_uapi_test kvm_vfio_coherency_test'
+words='run=/tests/iommufd_uapi_test,-t,feature_absent run=/tests/kvm_vfio_coherency_test,holes'
+
+boot_unit base off 8 "$words"
+
+exit "$failed"

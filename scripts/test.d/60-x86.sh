@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# KVM x86 on SVM and mock devices: which CPUs are flushed, on four of them; every way by
+# which a guest's WBINVD reaches KVM; the policies, and that no WBINVD outlives the call
+# that takes permission away. First what the unpatched kernel misses.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "${0%/*}/../lib.sh"
+# shellcheck source=scripts/boot-unit.sh
+. "${0%/*}/../boot-unit.sh"
+
+unit=x86
+tests='noncoherent_dma_mask_test noncoherent_dma_edge_test noncoherent_dma_entry_test noncoherent_dma_policy_test'
+
+# Mock devices cannot be had beside a real IOMMU on 6.12
+words='intel_iommu=off kvm.force_emulation_prefix=1'
+for test in $tests; do
+	words="$words run=/tests/$test"
+done
+
+machine=unpatched
+boot_unit base off 3 "run=/tests/noncoherent_dma_mask_test,upstream" -c 4
+machine='mock devices'
+boot_unit release off 67 "$words" -c 4
+
+exit "$failed"
