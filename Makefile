@@ -16,10 +16,11 @@ help:
 # help:                     what KVM allowed and what the machine did; COMPARE=0 leaves the
 # help:                     unpatched kernel out
 # help:   make test         every test that needs no special hardware, and a summary line
+# help:   make test-all     what make test leaves out for time: the four next but one, and the
+# help:                     package in real Debian systems
 # help:   make check        the checks of the sources alone: checkpatch, sparse, W=1, kernel-doc,
-# help:                     the uAPI headers as C and C++, shellcheck, and that every
-# help:                     combination of KVM and IOMMUFD as y and m links
-# help:   make check-link   that last one
+# help:                     the uAPI headers as C and C++, shellcheck
+# help:   make check-link   every combination of KVM and IOMMUFD as y and m links
 # help:   make bench        kernel instructions per operation, beside the unpatched kernel
 # help:   make mutate       breaks the kernel code on purpose, in one way after another, and prints
 # help:                     which test catches which; MUTATIONS="30-name 41-name" tries only those
@@ -56,6 +57,9 @@ demo:
 
 test:
 	@scripts/test.sh
+
+test-all:
+	@scripts/test-all.sh
 
 check:
 	@scripts/check.sh
@@ -102,4 +106,4 @@ clean:
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test check check-link bench fuzz mutate coverage test-upstream kernel kernel-path modules modules-path image-path check-bases clean distclean
+.PHONY: help demo test test-all check check-link bench fuzz mutate coverage test-upstream kernel kernel-path modules modules-path image-path check-bases clean distclean

@@ -18,7 +18,8 @@ mkdir -p /dev/shm
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 ip link set lo up 2> /dev/null
 
-for module in kvm_amd kvm_intel vfio_pci iommufd; do
+# busybox's modprobe knows no softdeps, by which vfio loads type1
+for module in kvm_amd kvm_intel vfio_pci vfio_iommu_type1 iommufd virtio_pci 9pnet_virtio 9p; do
 	modprobe "$module" 2> /dev/null
 done
 

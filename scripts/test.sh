@@ -133,7 +133,7 @@ trap stop HUP INT TERM
 mkdir -p "$LOGS"
 began_all=$(now)
 # All of this run is about one kernel, whatever the archive gets meanwhile
-if [ -z "${KERNEL_SRC-}" ] && [ "$UNITS" = "$scripts/test.d" ]; then
+if [ -z "${KERNEL_SRC-}" ]; then
 	KVM_IOMMUFD_CHOICE=$("$scripts/kernel/choose.sh")
 	export KVM_IOMMUFD_CHOICE
 fi

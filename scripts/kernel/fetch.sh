@@ -81,7 +81,7 @@ damaged() {
 
 # Made anew when another queue wants other files
 parts() {
-	parts_of=$(cat "$TOP/dkms/unpack-source" "$TOP/patches/$BASE"/*.patch 2> /dev/null | sha256sum)
+	parts_of=$({ cat "$TOP/dkms/unpack-source"; sed -n 's/^--- //p' "$TOP/patches/$BASE"/*.patch | sort -u; } | sha256sum)
 	if [ "$(cat "$dir/parts.of" 2> /dev/null)" != "$parts_of" ] || [ ! -d "$dir/parts" ]; then
 		source_tarball
 		need_packages xz-utils patch

@@ -16,13 +16,13 @@ unit=kvm-vfio-noiommu machine='no IOMMU'
 boot_unit release off 10 "intel_iommu=off vfio.enable_unsafe_noiommu_mode=1 $words,noiommu"
 
 # The costs are compared
-if ! wanted base; then
+if ! wanted stock; then
 	exit "$failed"
 fi
 
 # Where all files are coherent, so that upstream looks at each
 unit=kvm-vfio-costs machine='costs'
-for flavor in base release; do
+for flavor in stock-base stock; do
 	boot_unit "$flavor" on 2 "$words,costs" -c 1 -I
 done
 
@@ -33,8 +33,8 @@ cost() {
 		$1 == "phase" && $2 == id { sub(/.* insns=/, ""); if (!best || $1 + 0 < best) best = $1 + 0 }
 		END { print best + 0 }' "$TOP/build/$BASE/test/$unit/$1-on/oracle.log"
 }
-few=$(cost release 0) many=$(cost release 1000)
-unpatched_few=$(cost base 0) unpatched_many=$(cost base 1000)
+few=$(cost stock 0) many=$(cost stock 1000)
+unpatched_few=$(cost stock-base 0) unpatched_many=$(cost stock-base 1000)
 
 points=0
 
@@ -50,6 +50,8 @@ point() {
 	fi
 }
 
+point "each of them was counted: $few, $many, $unpatched_few, $unpatched_many" \
+	$((few * many * unpatched_few * unpatched_many)) -gt 0
 point "FILE_ADD and FILE_DEL: $many kernel instructions with 1000 files, at most 1.2 times the $few with none" \
 	$((many * 10)) -le $((few * 12))
 # Two runs of one kernel differ by 2 %

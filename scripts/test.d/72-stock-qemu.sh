@@ -7,6 +7,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
+# shellcheck source=scripts/boot-unit.sh
+. "${0%/*}/../boot-unit.sh"
 
 scripts=$TOP/scripts
 selftests=$TOP/tools/testing/selftests/kvm
@@ -34,9 +36,11 @@ cc -std=gnu11 -O2 -Wall -Wextra -static -I"$selftests/include" \
 
 # boot FLAVOR SNOOP FLUSHES
 boot() {
-	"$scripts/initramfs.sh" -m "$(object_tree "$1")/mod" "$out/$1.gz" \
+	boot_kernel "$1"
+	"$scripts/initramfs.sh" -m "$boot_modroot" "$out/$1.gz" \
 		"$out/stock_qemu_test" "$out/bios.bin" "$scripts/stock-qemu-guest.sh"
-	"$scripts/boot-qemu.sh" -k "$(object_tree "$1")/arch/x86/boot/bzImage" -i "$out/$1.gz" \
+	# shellcheck disable=SC2086 # none or one word
+	"$scripts/boot-qemu.sh" $boot_how -k "$boot_image" -i "$out/$1.gz" \
 		-o "$out/$1-$2" -s "$2" -t 1500 -x "run=/tests/stock-qemu-guest.sh,$3" -- \
 		-virtfs "local,path=$root,mount_tag=stock,security_model=none,readonly=on,multidevs=remap"
 }
@@ -58,17 +62,14 @@ ours() {
 	asked "$1" "$2"
 }
 
-for flavor in release debug base; do
-	make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=$flavor >&2
-done
-ours release off 100
-ours release on 0
+ours stock off 100
+ours stock on 0
 ours debug off 100
 ours debug on 0
 
 for snoop in off on; do
 	points=$((points + 1))
-	boot base $snoop - || { printf 'not '; failed=1; }
+	boot stock-base $snoop - || { printf 'not '; failed=1; }
 	echo "ok $points - unpatched, snoop control $snoop: it runs, for comparison"
 done
 echo "1..$points"
@@ -86,9 +87,9 @@ compare() {
 			printf "%-38s %14s %14s\n", "", "ours unpatched", "ours unpatched"
 			for (i = 1; i <= count; i++)
 				printf "%-38s %4d %9d %4d %9d\n", names[i], n[1, names[i]], n[2, names[i]], n[3, names[i]], n[4, names[i]]
-		}' "$out/release-off/flushes" "$out/base-off/flushes" "$out/release-on/flushes" "$out/base-on/flushes"
+		}' "$out/stock-off/flushes" "$out/stock-base-off/flushes" "$out/stock-on/flushes" "$out/stock-base-on/flushes"
 }
 
-compare release-off base-off release-on base-on > "$table"
+compare stock-off stock-base-off stock-on stock-base-on > "$table"
 sed 's/^/# /' "$table"
 exit $failed

@@ -1,0 +1,9 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Every combination of KVM, IOMMUFD and the bridge that Kconfig allows links.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "${0%/*}/../lib.sh"
+
+"$TOP/scripts/check-link.sh"
