@@ -4,7 +4,7 @@
 BASE ?= 6.12
 FLAVOR ?= release
 export BASE FLAVOR KVER KERNEL_SRC NO_INSTALL JOBS COMPARE
-export SECONDS SEED MACHINES PROGRAM UPDATE_CORPUS
+export MACHINE CPUS RUN SECONDS SEED MACHINES PROGRAM UPDATE_CORPUS
 export TOP := $(CURDIR)
 
 help:
@@ -33,6 +33,9 @@ help:
 # help:   make modules      builds the modules for Debian's own kernel; FLAVOR=base: from
 # help:                     unpatched sources
 # help:   make modules-path, make image-path    print where they and their kernel are
+# help:   make boot         a shell on FLAVOR (stock, stock-base, release, debug, kcsan, base) and
+# help:                     MACHINE (vtd, vtd-snoop, amd, none); RUN=program,arg runs one of the
+# help:                     selftests, or a file, instead
 # help:   make check-bases  the queue on every 6.12.y that Debian's suites offer
 # help:   make kernel       builds the kernel
 # help:   make kernel-path  prints the bzImage that make kernel makes with the same words
@@ -97,6 +100,9 @@ modules-path:
 image-path:
 	@scripts/modules.sh image
 
+boot:
+	@scripts/boot.sh
+
 check-bases:
 	@scripts/check-bases.sh
 
@@ -106,4 +112,4 @@ clean:
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test test-all check check-link bench fuzz mutate coverage test-upstream kernel kernel-path modules modules-path image-path check-bases clean distclean
+.PHONY: help demo test test-all check check-link bench fuzz mutate coverage test-upstream kernel kernel-path modules modules-path image-path boot check-bases clean distclean

@@ -16,6 +16,8 @@
 #   -K          tolerate what KCSAN reports, nothing else: kcsan-tap.sh judges that
 #   -j          the kernel has jump labels, as distributions' kernels do: with the QEMU
 #               of emulator.sh, and not the system's
+#   -T          the console on this terminal, until the machine powers off: Ctrl-A X ends it.
+#               Nothing is judged
 # QEMU=program chooses another QEMU. OUTDIR gets console.log, oracle.log and qemu.log.
 set -eu
 
@@ -26,15 +28,15 @@ scripts=$(dirname "$(readlink -f "$0")")
 . "$scripts/boot-verdict.sh"
 
 usage() {
-	sed -n 's/^# \?//; 4,19p' "$0" >&2
+	sed -n 's/^# \?//; 4,21p' "$0" >&2
 	exit 2
 }
 
 kernel='' initramfs='' outdir=''
 snoop=off amd='' cpus=2 edus=1 bridge='' memory=768M words='' timeout=600
-insns=off splats=fail jump_labels=''
+insns=off splats=fail jump_labels='' terminal=''
 
-while getopts k:i:o:s:ac:n:d:bm:x:t:IWKj opt; do
+while getopts k:i:o:s:ac:n:d:bm:x:t:IWKjT opt; do
 	case $opt in
 	k) kernel=$OPTARG ;;
 	i) initramfs=$OPTARG ;;
@@ -51,6 +53,7 @@ while getopts k:i:o:s:ac:n:d:bm:x:t:IWKj opt; do
 	W) splats=tolerate ;;
 	K) splats=races ;;
 	j) jump_labels=1 ;;
+	T) terminal=1 ;;
 	*) usage ;;
 	esac
 done
@@ -96,14 +99,19 @@ fi
 # On a busy machine the kernel could take a late timer for a broken one, and panic
 # Five-level paging would let KASAN report what is none: a kernel before 6.16 asks
 # the CPU's features which layout it has, while identify_cpu() collects them anew.
-timeout -k 5 "$timeout" "$qemu" \
+set -- "$qemu" \
 	-machine q35,kernel-irqchip=split -accel tcg,thread=multi -cpu max,la57=off \
 	-smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot \
-	-serial "file:$outdir/console.log" -device "$iommu" \
+	-serial chardev:console -device "$iommu" \
 	-plugin "$plugin,out=$outdir/oracle.log,insns=$insns" \
 	-kernel "$kernel" -initrd "$initramfs" \
 	-append "console=ttyS0,115200 loglevel=5 panic=-1 oops=panic kmemleak=on no_timer_check $words" \
-	"$@" > "$outdir/qemu.log" 2>&1 < /dev/null &
+	"$@"
+if [ -n "$terminal" ]; then
+	exec "$@" -chardev "stdio,id=console,mux=on,logfile=$outdir/console.log"
+fi
+timeout -k 5 "$timeout" "$@" -chardev "file,id=console,path=$outdir/console.log" \
+	> "$outdir/qemu.log" 2>&1 < /dev/null &
 boot_wait $! "$outdir/console.log" "$words"
 
 case $boot_status in

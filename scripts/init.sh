@@ -58,6 +58,13 @@ for word in $cmdline; do
 	echo "exit: $? ${program%% *}"
 done
 
+case " $cmdline " in
+*" shell "*)
+	echo "init: the programs are in /tests; exit powers the machine off"
+	setsid cttyhack sh
+	;;
+esac
+
 # Seconds since boot
 seconds() {
 	cut -d. -f1 /proc/uptime
@@ -65,6 +72,9 @@ seconds() {
 
 leaks=/sys/kernel/debug/kmemleak
 ended=$(seconds)
+case " $cmdline " in
+*" shell "*) leaks=/none ;;
+esac
 if [ -e $leaks ] && echo scan > $leaks; then
 	# It reports what two scans found, at the second of which it is five seconds
 	# old (MSECS_MIN_AGE); nothing tells when that has come. The first scan may

@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Boots a kernel on a machine and gives a shell there, or runs one program.
+#
+# FLAVOR=stock|stock-base|release|debug|kcsan|base   stock is Debian's kernel with our
+#                    modules, stock-base with unpatched ones
+# MACHINE=vtd|vtd-snoop|amd|none   VT-d that cannot or can enforce coherency, AMD-Vi, or
+#                    no IOMMU in use, for mock devices
+# CPUS=2             of the machine
+# RUN=program,arg    one of the selftests, or a file; without it, a shell
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+# shellcheck source=scripts/boot-unit.sh
+. "$TOP/scripts/boot-unit.sh"
+
+out=$TOP/build/$BASE/boot
+words='' machine_options=''
+case ${MACHINE:-vtd} in
+vtd) words=snoop=off machine_options='-s off' ;;
+vtd-snoop) words=snoop=on machine_options='-s on' ;;
+amd) machine_options=-a ;;
+none) words=intel_iommu=off ;;
+*) die "MACHINE=$MACHINE is not a machine: use vtd, vtd-snoop, amd or none" ;;
+esac
+
+boot_kernel "$FLAVOR"
+make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
+selftests=$("$TOP/scripts/build-selftests.sh")
+set -- "$("$TOP/scripts/build-iommu-selftests.sh")"/*
+for file in "$selftests"/*; do
+	case $file in
+	*.*) ;;
+	*) set -- "$@" "$file" ;;
+	esac
+done
+
+options="$boot_how $machine_options -c ${CPUS:-2} -b -d 2"
+if [ -n "${RUN-}" ]; then
+	program=${RUN%%,*}
+	[ ! -e "$program" ] || set -- "$@" "$program"
+	words="$words run=/tests/$(basename "$program")${RUN#"$program"}"
+else
+	words="$words shell"
+	options="$options -T"
+fi
+"$TOP/scripts/initramfs.sh" -m "$boot_modroot" "$out/initramfs.gz" "$@"
+status=0
+# shellcheck disable=SC2086 # a list of words
+"$TOP/scripts/boot-qemu.sh" $options -k "$boot_image" -i "$out/initramfs.gz" -o "$out" -x "$words" || status=$?
+[ -z "${RUN-}" ] || tr -d '\r' < "$out/console.log" | sed "/^init: the kernel's whole log/,\$d"
+exit $status
