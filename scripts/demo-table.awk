@@ -72,7 +72,7 @@ function table(snoop,	n, ours, theirs) {
 	else
 		print "VT-d that cannot enforce coherency: DMA may bypass the CPU caches"
 	print ""
-	row(sprintf("%-35s| %-34s", "", "this kernel, " release["ours"]),
+	row(sprintf("%-35s| %-34s", "", "our modules, " release["ours"]),
 	    both() ? "unpatched, " release["unpatched"] : "")
 	row(sprintf("%-13s%-22s| %-9s %6s %9s %7s", "step", "the device can", "KVM says",
 		    "asked", "executed", ""),
@@ -96,7 +96,7 @@ END {
 		table(machine[i])
 	print ""
 	printf "%s", complaints
-	printf "this kernel: %d of %d steps right", right["ours"], judged["ours"]
+	printf "our modules: %d of %d steps right", right["ours"], judged["ours"]
 	if (both())
 		printf "; unpatched: %d of %d", right["unpatched"], judged["unpatched"]
 	print ""

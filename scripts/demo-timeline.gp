@@ -23,8 +23,8 @@ right(c) = (c == 0 ? 664 : 1230) / width
 top(r) = 1 - (76 + row * r) / height
 bottom(r) = top(r) - 240 / height
 title(kernel) = kernel eq 'ours' ? \
-	'this kernel: KVM follows what the device is attached to' : \
-	'unpatched kernel: KVM asked once what the IOMMU could do'
+	'our modules: KVM follows what the device is attached to' : \
+	'unpatched modules: KVM asked once what the IOMMU could do'
 
 set multiplot
 unset key

@@ -52,8 +52,8 @@ compile_vmm() {
 # demonstrate ours|unpatched
 demonstrate() {
 	case $1 in
-	ours) flavor=release words=run=/tests/demo-guest.sh,$device ;;
-	unpatched) flavor=base words=run=/tests/demo-guest.sh,--upstream,$device ;;
+	ours) flavor=release whose=our words=run=/tests/demo-guest.sh,$device ;;
+	unpatched) flavor=base whose=unpatched words=run=/tests/demo-guest.sh,--upstream,$device ;;
 	esac
 	FLAVOR=$flavor "$scripts/modules.sh"
 	modules=$(FLAVOR=$flavor "$scripts/modules.sh" path)
@@ -62,7 +62,7 @@ demonstrate() {
 		"$out/coherency_vmm" "$scripts/demo-guest.sh"
 
 	for snoop in off on; do
-		echo "demo: booting Debian's ${modules##*/}, $1 modules, snoop control $snoop"
+		echo "demo: booting Debian's ${modules##*/} with $whose modules, snoop control $snoop"
 		run=$out/$1-$snoop
 		"$scripts/boot-qemu.sh" -j -k "$("$scripts/modules.sh" image)" -i "$out/$1.img" -o "$run" \
 			-s "$snoop" -x "$words"
