@@ -37,6 +37,7 @@ help:
 # help:                     MACHINE (vtd, vtd-snoop, amd, none); RUN=program,arg runs one of the
 # help:                     selftests, or a file, instead
 # help:   make check-bases  the queue on every 6.12.y that Debian's suites offer
+# help:   make deb          builds the Debian packages in build/deb/: kvm-iommufd-dkms, -dev
 # help:   make kernel       builds the kernel
 # help:   make kernel-path  prints the bzImage that make kernel makes with the same words
 # help:   make clean        removes build/
@@ -106,10 +107,13 @@ boot:
 check-bases:
 	@scripts/check-bases.sh
 
+deb:
+	@scripts/deb.sh
+
 clean:
 	@scripts/clean.sh
 
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test test-all check check-link bench fuzz mutate coverage test-upstream kernel kernel-path modules modules-path image-path boot check-bases clean distclean
+.PHONY: help demo test test-all check check-link bench fuzz mutate coverage test-upstream kernel kernel-path modules modules-path image-path boot check-bases deb clean distclean

@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# deb.sh: builds the Debian packages in build/deb and prints their paths.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+version=$(cat "$TOP/VERSION")
+out=$TOP/build/deb
+tree=$out/kvm-iommufd-$version
+
+deb_text() { echo "building packages"; }
+
+need_packages debhelper dpkg-dev lintian
+rm -rf "$out"
+mkdir -p "$tree" "$LOGS"
+(cd "$TOP" && cp -r --preserve=mode arch drivers include virt patches dkms debian samples Documentation VERSION COPYING "$tree/" &&
+	cp --parents tools/virt/kvm-iommufd-status* "$tree/")
+# An editor's and quilt's leavings
+find "$tree" \( -name '*~' -o -name '.*.swp' -o -name '*.orig' -o -name '*.rej' \) -delete
+
+SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l "$tree/debian/changelog" -S Timestamp)
+export SOURCE_DATE_EPOCH
+(cd "$tree" && logged "$LOGS/deb.log" deb_text dpkg-buildpackage -b -us -uc) ||
+	failed "$LOGS/deb.log" "the packages cannot be built"
+lintian --fail-on error "$out"/*.changes > "$LOGS/deb-lintian.log" 2>&1 ||
+	failed "$LOGS/deb-lintian.log" "lintian finds errors"
+ls "$out"/*.deb
