@@ -45,10 +45,11 @@ done < "$logs/own"
 
 queue=$TOP/patches/$BASE
 sed 's/#.*//' "$queue/series" | awk 'NF { print $1 }' > "$logs/queue"
-while read -r patch; do
+for patch in "$queue"/*.patch; do
+	patch=$(basename "$patch")
 	silent "checkpatch --strict patches/$BASE/$patch" "$logs/checkpatch-$BASE-$patch.log" \
 		checkpatch --no-signoff "$queue/$patch"
-done < "$logs/queue"
+done
 
 # A queue of hooks: new code belongs into files of its own. What is added to
 # iommufd's selftest is a test, which no kernel is built with that is in use.
