@@ -94,6 +94,18 @@ static int check(int ret, const char *what)
 
 #define checked_ioctl(fd, request, arg)	check(ioctl(fd, request, arg), #request)
 
+/* From 6.12.117 on a vCPU whose CPUID has no long mode is refused it */
+static void set_cpuid(int kvm)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entries[256];
+	} cpuid = { .head.nent = 256 };
+
+	checked_ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid);
+	checked_ioctl(vcpu, KVM_SET_CPUID2, &cpuid);
+}
+
 static int create_vm(void)
 {
 	int kvm = check(open("/dev/kvm", O_RDWR), "open /dev/kvm");
@@ -116,6 +128,7 @@ static int create_vm(void)
 	slot.userspace_addr = (uintptr_t)mem;
 	checked_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot);
 	vcpu = checked_ioctl(vm, KVM_CREATE_VCPU, 0);
+	set_cpuid(kvm);
 	checked_ioctl(vcpu, KVM_GET_SREGS, &reset_sregs);
 	size = checked_ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
