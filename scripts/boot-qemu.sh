@@ -124,4 +124,4 @@ case $boot_status in
 	boot_failed "$outdir/console.log" "QEMU exited with status $boot_status: $(tail -n 1 "$outdir/qemu.log")"
 	;;
 esac
-boot_verdict "$outdir/console.log" "$splats"
+boot_verdict "$outdir/console.log" "$splats" "$(built_as "$kernel")"

@@ -8,11 +8,46 @@ splat='BUG:|WARNING:|KASAN|UBSAN|KCSAN|Oops|Kernel panic|general protection faul
 splat="$splat|possible circular locking|possible recursive|possible irq lock inversion"
 splat="$splat|inconsistent lock state|suspicious RCU|INFO: task|INFO: rcu|detected stall"
 splat="$splat|INFO: trying to register non-static key|DEBUG_LOCKS_WARN_ON|refcount_t:"
-splat="$splat|unreferenced object|soft lockup|hard LOCKUP"
+splat="$splat|unreferenced object|soft lockup|hard LOCKUP|kernel BUG at"
+# SLUB's, which names the cache where others have a colon
+splat="$splat|BUG [^:]+ \((Not t|T)ainted|(Object|Redzone|[Pp]adding|Poison) overwritten"
+# The leak detector that gives up says so once, and finds nothing any more
+splat="$splat|kmemleak: (Memory pool empty|Cannot insert|Cannot allocate a kmemleak_object)"
+splat="$splat|kmemleak: (Kernel memory leak detector|Kmemleak) disabled"
 
-# boot_wait PID CONSOLE KERNEL-COMMAND-LINE: leaves the exit status in boot_status
+# What a kernel's flavor promises: that it is on the watch, and was until the end
+promises() {
+	case $1 in
+	debug) cat <<-'EOF' ;;
+		^kasan: KernelAddressSanitizer initialized
+		^Lock dependency validator:
+		^init: lockdep is on
+		^kmemleak: Kernel memory leak detector initialized
+		^init: searched for leaks
+	EOF
+	kcsan) cat <<-'EOF' ;;
+		^kcsan: selftest: ([0-9]+)/\1 tests passed
+	EOF
+	esac
+}
+
+# built_as KERNEL: its flavor, by object_tree()
+built_as() {
+	boot_flavor_of=${1%/arch/x86/boot/bzImage}
+	case ${boot_flavor_of##*/} in
+	obj-*) echo "${boot_flavor_of##*/obj-}" ;;
+	esac
+}
+
+# boot_wait PID CONSOLE KERNEL-COMMAND-LINE: leaves the exit status in boot_status, and
+# beside CONSOLE in programs what init.sh is to run
 boot_wait() {
 	boot_pid=$1
+	for boot_word in $3; do
+		case $boot_word in
+		run=*) echo "${boot_word#run=}" | tr , ' ' ;;
+		esac
+	done > "${2%/*}/programs"
 	trap 'kill "$boot_pid"; exit 130' HUP INT TERM
 	boot_programs=$(echo "$3" | grep -o 'run=' | wc -l)
 	boot_started=$(date +%s)
@@ -37,7 +72,7 @@ boot_failed() {
 	die "$2 (log: $1)"
 }
 
-# boot_verdict CONSOLE fail|tolerate|races: what is printed about data races is for
+# boot_verdict CONSOLE fail|tolerate|races FLAVOR: what is printed about data races is for
 # somebody else to judge
 boot_verdict() {
 	boot_line=$(grep -anE "$splat" "$1" | case $2 in races) grep -v -e 'BUG: KCSAN: ' -e 'kcsan: ' ;; *) cat ;; esac |
@@ -52,8 +87,8 @@ boot_verdict() {
 	fi
 	grep -aq '^init: powering off' "$1" ||
 		boot_failed "$1" "the machine stopped before all programs had run"
-	if grep -aq 'kmemleak: Kernel memory leak detector initialized' "$1"; then
-		grep -aq '^init: searched for leaks' "$1" ||
-			boot_failed "$1" "the leak detector gave up, so that leaks go unnoticed"
-	fi
+	promises "$3" | while IFS= read -r boot_promise; do
+		tr -d '\r' < "$1" | grep -aqE "$boot_promise" ||
+			boot_failed "$1" "the kernel is $3 and does not say: $boot_promise"
+	done
 }

@@ -35,7 +35,8 @@ bind_edu() {
 
 # What tells that the kernel is on the watch: by the end of a long run the messages of
 # the programs may have pushed it out of the kernel's log
-dmesg | grep -e '^kcsan: selftest:' -e '^kmemleak: Kernel memory leak detector'
+dmesg | grep -e '^kcsan: selftest:' -e '^kmemleak: Kernel memory leak detector' \
+	-e '^kasan: KernelAddressSanitizer' -e '^Lock dependency validator:'
 
 read -r cmdline < /proc/cmdline
 
@@ -82,10 +83,12 @@ if [ -e $leaks ] && echo scan > $leaks; then
 	while [ "$(seconds)" -lt $((ended + 6)) ]; do
 		sleep 1
 	done
-	echo scan > $leaks
-	cat $leaks
-	echo "init: searched for leaks, $(($(seconds) - ended)) s"
+	echo scan > $leaks && cat $leaks &&
+		echo "init: searched for leaks, $(($(seconds) - ended)) s"
 fi
+
+# It turns itself off at the first complaint, and where its tables are full
+! grep -q '^ debug_locks: *1$' /proc/lockdep_stats 2> /dev/null || echo "init: lockdep is on"
 
 # In hexadecimal, which looks like nothing else that is looked for on the console,
 # and with no message of the kernel in between

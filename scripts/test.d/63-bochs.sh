@@ -27,6 +27,7 @@ done
 
 # What the programs announced for the oracle has nobody to check it here
 mkdir -p "$out/judged"
+cp "$out/programs" "$out/judged"
 grep -av '^oracle: ' "$out/console.log" > "$out/judged/console.log"
 : > "$out/judged/oracle.log"
 "$scripts/oracle-tap.sh" -t "$out/judged"

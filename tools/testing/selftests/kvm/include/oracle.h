@@ -64,21 +64,52 @@ static inline void oracle_mark(unsigned int id)
 	((void (*)(void))(uintptr_t)page)();
 }
 
-/* Opens phase @id, in which the host is to flush exactly @expect times */
-static inline void oracle_phase(unsigned int id, long expect, const char *fmt, ...)
+static inline void oracle_open(unsigned int id, const char *expect, const char *fmt, va_list ap)
 {
-	char name[256], number[24] = "-";
-	va_list ap;
+	char name[256];
 
-	va_start(ap, fmt);
 	vsnprintf(name, sizeof(name), fmt, ap);
-	va_end(ap);
-	if (expect != ORACLE_ANY)
-		snprintf(number, sizeof(number), "%ld", expect);
-
-	printf("oracle: %u %s %s\n", id & 0xffff, number, name);
+	printf("oracle: %u %s %s\n", id & 0xffff, expect, name);
 	fflush(stdout);
 	oracle_mark(id);
+}
+
+static inline void oracle_number(char number[24], long n)
+{
+	snprintf(number, 24, n == ORACLE_ANY ? "-" : "%ld", n);
+}
+
+/*
+ * Opens phase @id, in which the host is to flush exactly @expect times, and a guest to
+ * execute at least one WBINVD or WBNOINVD: or else nobody asked for a flush.
+ */
+static inline void oracle_phase(unsigned int id, long expect, const char *fmt, ...)
+{
+	char number[24];
+	va_list ap;
+
+	oracle_number(number, expect);
+	va_start(ap, fmt);
+	oracle_open(id, number, fmt, ap);
+	va_end(ap);
+}
+
+/*
+ * The same where guests are to execute exactly @wbinvds of them. Those that KVM's
+ * emulator executes for the guest are not among them: the machine does not see them.
+ */
+static inline void oracle_phase_guest(unsigned int id, long expect, long wbinvds,
+				      const char *fmt, ...)
+{
+	char number[24], guest[24], both[48];
+	va_list ap;
+
+	oracle_number(number, expect);
+	oracle_number(guest, wbinvds);
+	snprintf(both, sizeof(both), "%s/%s", number, guest);
+	va_start(ap, fmt);
+	oracle_open(id, both, fmt, ap);
+	va_end(ap);
 }
 
 /*
@@ -87,21 +118,17 @@ static inline void oracle_phase(unsigned int id, long expect, const char *fmt, .
  */
 static inline void oracle_phase_cpus(unsigned int id, const char *cpus, const char *fmt, ...)
 {
-	char name[256];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(name, sizeof(name), fmt, ap);
+	oracle_open(id, cpus, fmt, ap);
 	va_end(ap);
-
-	printf("oracle: %u %s %s\n", id & 0xffff, cpus, name);
-	fflush(stdout);
-	oracle_mark(id);
 }
 
 /*
  * Announces @rounds phases @id, in each of which the CPUs are to flush as
- * @cpus says. The caller opens them with oracle_mark().
+ * @cpus says. The caller opens them with oracle_mark(). Behind a + is what at least
+ * one of them is to be like, behind a / how many WBINVDs guests execute in each.
  */
 static inline void oracle_rounds(unsigned int id, unsigned int rounds, const char *cpus,
 				 const char *fmt, ...)

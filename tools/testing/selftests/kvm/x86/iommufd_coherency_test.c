@@ -106,7 +106,7 @@ TEST_F(life, added_before_open)
 	EXPECT_TRUE(vfio_edu_reaches(&self->edu, self->mem, VFIO_EDU_IOVA));
 
 	pt = page_table(&self->edu, self->iommufd, other, variant->manual);
-	coherency_quiet_begin("the replacing itself");
+	coherency_quiet_begin(false, "the replacing itself");
 	vfio_edu_attach(&self->edu, pt);
 	coherency_quiet_end();
 	coherency_vm_expect(c, true, 0, "replaced, same coherency: no edge");
@@ -747,7 +747,7 @@ TEST_F(cycle, guest_is_running)
 		vfio_edu_attach(&self->edu[0], self->ioas);
 		wait_for_rounds(&guest, 2);
 		vfio_edu_detach(&self->edu[0]);
-		coherency_quiet_begin("detached under a running guest, round %d", i);
+		coherency_quiet_begin(true, "detached under a running guest, round %d", i);
 		wait_for_rounds(&guest, 3);
 		coherency_quiet_end();
 	}

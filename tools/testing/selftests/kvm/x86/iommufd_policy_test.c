@@ -93,7 +93,7 @@ static void refuse_beside(struct __test_metadata *_metadata, FIXTURE_DATA(policy
 	coherency_vm_add(refuser_first ? c : &other, self->f.iommufd);
 	coherency_vm_add(refuser_first ? &other : c, self->f.iommufd);
 
-	coherency_quiet_begin("the refusing itself");
+	coherency_quiet_begin(false, "the refusing itself");
 	EXPECT_REFUSED(EPERM, __vfio_edu_attach(&self->f.edu, self->f.ioas));
 	coherency_quiet_end();
 	coherency_vm_expect(&other, false, 0, "a VM that would have allowed it");
@@ -166,7 +166,7 @@ TEST_F(policy, no_wbinvd)
 	coherency_vm_add(c, self->f.iommufd);
 	coherency_vm_policy(c, KVM_NONCOHERENT_DMA_NO_WBINVD);
 	coherency_vm_expect(c, false, 0, "NO_WBINVD, not attached");
-	coherency_quiet_begin("NO_WBINVD: the attaching itself");
+	coherency_quiet_begin(false, "NO_WBINVD: the attaching itself");
 	vfio_edu_attach(&self->f.edu, self->f.ioas);
 	coherency_quiet_end();
 	coherency_vm_expect(c, true, 1, "NO_WBINVD, attached: permission, but no flush");

@@ -67,7 +67,7 @@ static void test_sequence(void)
 	vfio_vm_step(&v, true, "FILE_ADD while attached");
 
 	hwpt = iommufd_hwpt_alloc(iommu.fd, edu.id, iommu.ioas[1]);
-	step_begin(VFIO_VM_NR_WBINVD, "replaced three times");
+	step_begin(true, VFIO_VM_NR_WBINVD, "replaced three times");
 	vfio_edu_attach(&edu, iommu.ioas[1]);
 	vfio_edu_attach(&edu, iommu.ioas[0]);
 	vfio_edu_attach(&edu, hwpt);
@@ -242,7 +242,7 @@ static void test_handover(void)
 	vfio_vm_step(&next, true, "new VM, the old one gone");
 
 	pthread_barrier_init(&start, NULL, 2);
-	step_begin(NR_HANDOVERS * VFIO_VM_NR_WBINVD,
+	step_begin(true, NR_HANDOVERS * VFIO_VM_NR_WBINVD,
 		   "new VM while the old one is closing, again and again");
 	for (int i = 0; i < NR_HANDOVERS; i++) {
 		closing = (struct closing){ .vm = next, .start = &start };
@@ -964,7 +964,7 @@ static void test_hole_mdev(void)
 /* A phase for each round: in most of them the machine does nothing else */
 static void costs_run(struct vfio_vm *v, int fd, unsigned int others)
 {
-	oracle_rounds(others + 1, NR_COST_ROUNDS, "0", "FILE_ADD and FILE_DEL, %u other files",
+	oracle_rounds(others + 1, NR_COST_ROUNDS, "0/0", "FILE_ADD and FILE_DEL, %u other files",
 		      others);
 	for (int i = 0; i < NR_COST_ROUNDS; i++) {
 		oracle_mark(others + 1);

@@ -63,7 +63,7 @@ static void step_begin(struct test *test, const char *name)
 	trace_event("kvmmmu/kvm_tdp_mmu_spte_changed", true);
 	trace_event("kvm/kvm_noncoherent_dma", true);
 	/* The machine with the oracle is one where nothing is zapped or flushed */
-	oracle_phase(++steps, test->zaps ? ORACLE_ANY : 0, "%s", name);
+	oracle_phase_guest(++steps, test->zaps ? ORACLE_ANY : 0, 0, "%s", name);
 }
 
 static void step_end(struct test *test, bool edge, const char *name)

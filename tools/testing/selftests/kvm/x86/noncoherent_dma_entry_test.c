@@ -333,7 +333,11 @@ static void phase(const struct way *way, struct kvm_vcpu *vcpu, unsigned int id,
 	uint64_t flushed = vcpu_stat(vcpu, "wbinvd_flushed");
 	uint64_t ignored = vcpu_stat(vcpu, "wbinvd_ignored");
 
-	oracle_phase(id, permitted ? way->handled : 0, "%s, %s", way->name, when);
+	/* Neither INVD nor what KVM's emulator executes is a WBINVD to the machine */
+	if (way->emulated || way->code == guest_invd)
+		oracle_phase_guest(id, permitted ? way->handled : 0, 0, "%s, %s", way->name, when);
+	else
+		oracle_phase(id, permitted ? way->handled : 0, "%s, %s", way->name, when);
 	run_once(way, vcpu);
 	oracle_end();
 

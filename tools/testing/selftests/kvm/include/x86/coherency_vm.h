@@ -89,9 +89,12 @@ void coherency_vm_expect(struct coherency_vm *c, bool on, unsigned int edges,
 /* Runs the guest for one step's WBINVDs and checks nothing */
 void coherency_vm_run(struct coherency_vm *c);
 
-/* Everything until coherency_quiet_end() is to flush no cache */
-__printf(1, 2)
-void coherency_quiet_begin(const char *fmt, ...);
+/*
+ * Everything until coherency_quiet_end() is to flush no cache, while a guest is
+ * @running that asks for it, or none
+ */
+__printf(2, 3)
+void coherency_quiet_begin(bool running, const char *fmt, ...);
 void coherency_quiet_end(void);
 
 #endif /* SELFTEST_KVM_COHERENCY_VM_H */

@@ -56,10 +56,11 @@ do {											\
 } while (0)
 
 /*
- * Opens an oracle phase of the test that runs: the host is to flush @flushes
- * times where the IOMMU cannot enforce coherency, and never where it can.
+ * Opens an oracle phase of the test that runs: guests are to execute @wbinvds WBINVDs,
+ * and the host is to flush as often if they have permission (@on) and the IOMMU cannot
+ * enforce coherency, and else never.
  */
-void step_begin(long flushes, const char *name);
+void step_begin(bool on, long wbinvds, const char *name);
 void step_end(void);
 
 /* One such phase, with one run of the guest, which has permission if @on */

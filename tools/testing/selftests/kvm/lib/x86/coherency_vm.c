@@ -303,7 +303,8 @@ void coherency_vm_expect(struct coherency_vm *c, bool on, unsigned int edges,
 	check(name, "eventfd", coherency_eventfd_read(c->eventfd), edges);
 	check_state(c, on, name);
 
-	oracle_phase(new_phase(), flushes ? COHERENCY_NR_WBINVD : 0, "%s", name);
+	oracle_phase_guest(new_phase(), flushes ? COHERENCY_NR_WBINVD : 0, COHERENCY_NR_WBINVD,
+			   "%s", name);
 	coherency_vm_run(c);
 	oracle_end();
 
@@ -315,7 +316,7 @@ void coherency_vm_expect(struct coherency_vm *c, bool on, unsigned int edges,
 	check_state(c, on, name);
 }
 
-void coherency_quiet_begin(const char *fmt, ...)
+void coherency_quiet_begin(bool running, const char *fmt, ...)
 {
 	char name[200];
 	va_list ap;
@@ -323,7 +324,10 @@ void coherency_quiet_begin(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(name, sizeof(name), fmt, ap);
 	va_end(ap);
-	oracle_phase(new_phase(), 0, "%s", name);
+	if (running)
+		oracle_phase(new_phase(), 0, "%s", name);
+	else
+		oracle_phase_guest(new_phase(), 0, 0, "%s", name);
 }
 
 void coherency_quiet_end(void)

@@ -127,10 +127,10 @@ int vfio_group_type1(int group)
 static unsigned int test_number;
 static const char *test_name;
 
-void step_begin(long flushes, const char *name)
+void step_begin(bool on, long wbinvds, const char *name)
 {
-	oracle_phase(test_number, vfio_edu_is_noncoherent() ? flushes : 0, "%s: %s",
-		     test_name, name);
+	oracle_phase_guest(test_number, on && vfio_edu_is_noncoherent() ? wbinvds : 0, wbinvds,
+			   "%s: %s", test_name, name);
 }
 
 void step_end(void)
@@ -140,7 +140,7 @@ void step_end(void)
 
 void vfio_vm_step(struct vfio_vm *v, bool on, const char *name)
 {
-	step_begin(on ? VFIO_VM_NR_WBINVD : 0, name);
+	step_begin(on, VFIO_VM_NR_WBINVD, name);
 	vfio_vm_run(v);
 	step_end();
 }
