@@ -8,7 +8,8 @@
 #
 # A unit prints TAP on stdout and everything else on stderr, which goes to
 # build/log/. It may print several plans; its points have to be as many as they
-# say together. With a line "# slots: all" in it it runs alone.
+# say together, and not all of them skips. With a line "# slots: all" in it it runs alone.
+# A skip that is not in tools/testing/skips.txt is a failure.
 set -eu
 
 scripts=$(dirname "$(readlink -f "$0")")
@@ -16,6 +17,7 @@ scripts=$(dirname "$(readlink -f "$0")")
 . "$scripts/lib.sh"
 
 : "${UNITS:=$scripts/test.d}" "${UNIT_TIMEOUT:=3000}" "${SLOTS:=2}"
+: "${SKIPS:=$TOP/tools/testing/skips.txt}"
 
 if [ $# -gt 0 ]; then
 	for name; do
@@ -31,20 +33,40 @@ fi
 
 points=0 passed=0 failed=0 skipped=0
 
+# may_skip TEXT: is it in the list?
+may_skip() {
+	while IFS= read -r allowed; do
+		# shellcheck disable=SC2254 # a pattern, which no comment fits
+		case $1 in
+		${allowed%% | *}) return 0 ;;
+		esac
+	done < "$SKIPS"
+	return 1
+}
+
 # point RESULT TEXT
 point() {
-	points=$((points + 1))
+	result=$1 text=$2
 	case $1:$2 in
-	ok:*'# SKIP'*) skipped=$((skipped + 1)) ;;
+	ok:*'# '[Ss][Kk][Ii][Pp]*)
+		if may_skip "$2"; then
+			skipped=$((skipped + 1))
+		else
+			result='not ok' text="${2%%# [Ss][Kk][Ii][Pp]*}skipped,${2##*# [Ss][Kk][Ii][Pp]}"
+			text="$text: ${SKIPS#"$TOP/"} has no such skip"
+			failed=$((failed + 1))
+		fi
+		;;
 	ok:*) passed=$((passed + 1)) ;;
 	*) failed=$((failed + 1)) ;;
 	esac
-	echo "$1 $points - $2"
+	points=$((points + 1))
+	echo "$result $points - $text"
 }
 
 # Reads a unit's TAP, then a line "exit STATUS"
 merge() {
-	planned='' seen=0 status=1 before=$failed
+	planned='' seen=0 status=1 before=$failed skipped_before=$skipped
 	while IFS= read -r line; do
 		case $line in
 		'ok '*|'not ok '*)
@@ -64,7 +86,7 @@ merge() {
 		point 'not ok' "$name: printed no plan"
 	elif [ "$planned" -ne "$seen" ]; then
 		point 'not ok' "$name: planned $planned points and printed $seen"
-	elif [ "$seen" -eq 0 ]; then
+	elif [ "$seen" -eq $((skipped - skipped_before)) ]; then
 		point 'not ok' "$name: ran nothing"
 	fi
 	# Exit status 1 goes with a point that is "not ok"; else the unit died
