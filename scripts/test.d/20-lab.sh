@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The laboratory proves itself on the unpatched kernel, before anything else is
 # believed: the oracle sees flushes and their absence, and what has to fail fails.
+# shellcheck disable=SC2317 # works and fails call the functions
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -54,12 +55,18 @@ works() {
 	if "$@" >&2; then point ok "$name"; else point 'not ok' "$name"; fi
 }
 
-# fails NAME COMMAND...
+# fails NAME MESSAGE COMMAND...: it has to, and to say why
 fails() {
-	name=$1
-	shift
+	name=$1 message=$2 status=0
+	shift 2
 	echo "has to fail: $*" >&2
-	if "$@" >&2; then point 'not ok' "$name"; else point ok "$name"; fi
+	"$@" > "$lab/said" 2>&1 || status=$?
+	cat "$lab/said" >&2
+	if [ $status -ne 0 ] && grep -qF -e "$message" "$lab/said"; then
+		point ok "$name"
+	else
+		point 'not ok' "$name: status $status, and \"$message\" is $(grep -cF -e "$message" "$lab/said") times in what it says"
+	fi
 }
 
 # What the guest executed, in the phases of wbinvd_upstream
@@ -82,26 +89,151 @@ boot can-enforce run=/tests/wbinvd_upstream,0 -s on
 works "the guest's own WBINVDs and WBNOINVDs are told apart and counted" \
 	awk "$guest_counts" "$lab/cannot-enforce/oracle.log"
 
-# The same two boots with what was seen on one and expected on the other
-mkdir -p "$lab/crossed"
-cp "$lab/cannot-enforce/console.log" "$lab/can-enforce/oracle.log" "$lab/crossed"
-fails "wrong numbers of flushes are noticed" "$scripts/oracle-tap.sh" "$lab/crossed"
-
-mkdir -p "$lab/lost"
-cp "$lab/cannot-enforce/console.log" "$lab/lost"
-grep -v '^phase 4 ' "$lab/cannot-enforce/oracle.log" > "$lab/lost/oracle.log"
-fails "a phase that the machine did not see is noticed" "$scripts/oracle-tap.sh" "$lab/lost"
-
-cp "$lab/cannot-enforce/oracle.log" "$lab/lost"
-grep -v '^oracle: 4 ' "$lab/cannot-enforce/console.log" > "$lab/lost/console.log"
-fails "a phase that nobody declared is noticed" "$scripts/oracle-tap.sh" "$lab/lost"
-
-fails "a complaint of the kernel is noticed" boot complaint run=/tests/complain
-fails "a machine that stops too early is noticed" boot early run=/tests/unfinished
-fails "a machine that hangs is noticed" boot hang run=/bin/sleep,1000 -t 5
+fails "a complaint of the kernel is noticed" "the kernel complained" boot complaint run=/tests/complain
+fails "a machine that stops too early is noticed" "stopped before all programs had run" boot early run=/tests/unfinished
+fails "a machine that hangs is noticed" "did not power off within 5 seconds" boot hang run=/bin/sleep,1000 -t 5
 
 boot exit run=/bin/false
-fails "a program's failure is noticed" "$scripts/oracle-tap.sh" "$lab/exit"
+fails "a program's failure is noticed" "/bin/false: exit status 1" "$scripts/oracle-tap.sh" "$lab/exit"
+
+# The rest takes logs that are made up or were doctored, and no boot
+scratch=$lab/doctored
+
+# doctor [FILE SED-SCRIPT]...: the logs of the machine that cannot enforce, edited
+doctor() {
+	rm -rf "$scratch"
+	cp -R "$lab/cannot-enforce" "$scratch"
+	while [ $# -gt 0 ]; do
+		sed -i "$2" "$scratch/$1"
+		shift 2
+	done
+}
+
+# unbelieved NAME MESSAGE [FILE SED-SCRIPT]...
+unbelieved() {
+	unbelieved_name=$1 unbelieved_message=$2
+	shift 2
+	doctor "$@"
+	fails "$unbelieved_name is noticed" "$unbelieved_message" "$scripts/oracle-tap.sh" "$scratch"
+}
+
+# With what the other machine did
+doctor
+cp "$lab/can-enforce/oracle.log" "$scratch"
+fails "a wrong number of flushes is noticed" "0 host flushes for 100 WBINVDs of the guest, expected 100" \
+	"$scripts/oracle-tap.sh" "$scratch"
+unbelieved "a phase that the machine did not see" "phase 4 never reached the oracle" oracle.log '/^phase 4 /d'
+unbelieved "a phase that nobody declared" "the console names 0" console.log '/^oracle: 4 /d'
+unbelieved "a WBNOINVD of the host" "phase 3: the host executed WBNOINVD 1 times" \
+	oracle.log '/^phase 3 /s, wbnoinvd=0/, wbnoinvd=1/,'
+unbelieved "a WBNOINVD of the host between phases" "phase 65534: the host executed WBNOINVD 2 times" \
+	oracle.log '/^phase 65534 /s, wbnoinvd=0/, wbnoinvd=2/,'
+unbelieved "an oracle that does not count WBNOINVD" "did not count WBNOINVD" oracle.log 's/ wbnoinvd=[^ ]*//'
+unbelieved "a guest that executed nothing" "but the guest executed 0, expected some" \
+	oracle.log '/^phase 1 /s/ guest 100 / guest 0 /'
+unbelieved "a guest that executed less than it was to" "but the guest executed 100, expected 101" \
+	console.log 's,^oracle: 1 [^ ]*,&/101,'
+unbelieved "a program that never ran" "/tests/x 1: never ran" programs 's,$,\n/tests/x 1,'
+unbelieved "another program than was asked for" "the command line names /tests/wbinvd_upstream 99" \
+	programs 's/ 100$/ 99/'
+unbelieved "a program that never returned" "wbinvd_upstream 100: never returned" console.log '/^exit: /d'
+unbelieved "the end of another program" "/tests/x ended, and /tests/wbinvd_upstream 100 had begun" \
+	console.log 's,^\(exit: [0-9]* \).*,\1/tests/x,'
+
+# rounds SECOND: two rounds, of which at least one is to miss the first CPU
+rounds() {
+	mkdir -p "$scratch"
+	printf '%s\n' 'run: /tests/x' 'oracle: 1*2 0-1,1+0,1 misses' 'exit: 0 /tests/x' > "$scratch/console.log"
+	printf 'phase 1 host 1 guest 1 cpus %s seq=0 insns=- wbnoinvd=0/0 us=0\n' 1,1 "$1" > "$scratch/oracle.log"
+	echo /tests/x > "$scratch/programs"
+	"$scripts/oracle-tap.sh" "$scratch"
+}
+works "a miss in one of the rounds is enough" rounds 0,1
+fails "rounds without the miss that was claimed are noticed" "but in no round it was 0,1" rounds 1,1
+
+# unit SKIPS TAP...: judges a unit that prints it
+unit() {
+	rm -rf "$scratch"
+	mkdir -p "$scratch"
+	echo "$1" > "$scratch/skips"
+	shift
+	printf '%s\n' "$@" > "$scratch/tap"
+	printf '#!/bin/sh\ncat %s\n' "$scratch/tap" > "$scratch/lab-unit.sh"
+	chmod 755 "$scratch/lab-unit.sh"
+	UNITS=$scratch SKIPS=$scratch/skips "$scripts/test.sh"
+}
+works "a skip that is in the list passes" \
+	unit 'lab-unit: * # SKIP no such device | a reason' 1..2 'ok 1 - a' 'ok 2 - b # SKIP no such device'
+fails "a skip that is not in the list is noticed" "not ok 2 - lab-unit: b skipped, no device" \
+	unit '# lab-unit: *' 1..2 'ok 1 - a' 'ok 2 - b # SKIP no device'
+fails "a unit that skips everything is noticed" "lab-unit: ran nothing" \
+	unit 'lab-unit: * | a reason' 1..1 'ok 1 - b # SKIP no device'
+fails "a unit without points is noticed" "lab-unit: ran nothing" unit '' 1..0
+fails "a unit that leaves points out is noticed" "lab-unit: planned 2 points and printed 1" \
+	unit '' 1..2 'ok 1 - a'
+
+# verdict FLAVOR: of the console in scratch
+verdict() {
+	(
+		# shellcheck source=scripts/boot-verdict.sh
+		. "$scripts/boot-verdict.sh"
+		boot_verdict "$scratch/console.log" fail "$1"
+	)
+}
+
+# watched FLAVOR [LINE]: the console of a machine that keeps its promises, and says LINE
+watched() {
+	printf '%s\n' 'kasan: KernelAddressSanitizer initialized' \
+		'Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar' \
+		'kmemleak: Kernel memory leak detector initialized (mem pool available: 11628)' \
+		'init: searched for leaks, 7 s' 'init: lockdep is on' \
+		'kcsan: selftest: 3/3 tests passed' ${2+"$2"} 'init: powering off' > "$scratch/console.log"
+	verdict "$1"
+}
+works "a debug kernel that is on the watch passes" watched debug
+works "a kcsan kernel that is on the watch passes" watched kcsan
+for promise in kasan: Lock 'kmemleak: Kernel' 'init: searched' 'init: lockdep' kcsan:; do
+	kernel_flavor=debug
+	[ "$promise" != kcsan: ] || kernel_flavor=kcsan
+	watched $kernel_flavor
+	sed -i "/^$promise/d" "$scratch/console.log"
+	fails "a $kernel_flavor kernel that does not say \"$promise\" is noticed" "does not say: ^$promise" verdict $kernel_flavor
+done
+for complaint in 'BUG kmalloc-64 (Not tainted): Right Redzone overwritten' \
+	'BUG ext4 groups (Tainted: G    B  ): Object already free' \
+	'kmemleak: Memory pool empty, consider increasing CONFIG_DEBUG_KMEMLEAK_MEM_POOL_SIZE' \
+	'kmemleak: Kernel memory leak detector disabled' 'kernel BUG at lib/list_debug.c:29!'; do
+	fails "\"$complaint\" is noticed" "the kernel complained" watched release "$complaint"
+done
+
+# races [OBJECT]: what is compiled for KCSAN, OBJECT without it
+races() {
+	echo 'void ours(int *p) { *p = 1; }' > "$scratch/ours.c"
+	for object in ${our_objects:?}; do
+		mkdir -p "$scratch/${object%/*}"
+		looked_at=-fsanitize=thread
+		[ "$object" != "${1-}" ] || looked_at=
+		# shellcheck disable=SC2086 # none or one word
+		cc -c $looked_at -o "$scratch/$object" "$scratch/ours.c"
+	done
+	echo 'kcsan: selftest: 3/3 tests passed' > "$scratch/console.log"
+	[ $# -lt 2 ] || echo "$2" >> "$scratch/console.log"
+	"$scripts/kcsan-tap.sh" "$scratch" "$scratch/console.log"
+}
+works "objects that KCSAN looks at pass" races
+fails "an object that KCSAN does not look at is noticed" "KCSAN looks at no access in virt/kvm/vfio.o" \
+	races virt/kvm/vfio.o
+fails "a data race is noticed" "not ok 1 - data race in theirs / ours" \
+	races '' 'BUG: KCSAN: data-race in theirs / ours'
+
+# bench COUNT PHASE: COUNT in the second round of phase 1, and PHASE has a name
+bench() {
+	printf 'phase 1 host 0 guest 0 cpus 0 seq=0 insns=%s wbnoinvd=0/0 us=0\n' 1000 "$1" > "$scratch/oracle.log"
+	echo "bench: $2 10 an operation" | awk -f "$scripts/bench.awk" "$scratch/oracle.log" -
+}
+works "operations that were counted pass" bench 900 1
+fails "an operation that was not counted is noticed" "a round of phase 1 was not counted" bench - 1
+fails "an operation without a count is noticed" "an operation: the oracle has no such phase" bench 900 2
 
 echo "1..$points"
 exit $failed
