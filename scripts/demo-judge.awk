@@ -45,6 +45,7 @@ file == 2 && /^phase / {
 	guest[$2] += $6
 	split($8, cpus, ",")
 	elsewhere[$2] += $4 - cpus[1]
+	noinvd[$2] += word("wbnoinvd")
 	seen[$2] = 1
 }
 
@@ -58,6 +59,8 @@ function judge(n,	on, flushed) {
 		wrong("flushed " host[id[n]] " times instead of " expect[id[n]])
 	if (guest[id[n]] != word("asked"))
 		wrong("the guest executed " guest[id[n]] " WBINVDs instead of " word("asked"))
+	if (noinvd[id[n]])
+		wrong("the host executed WBNOINVD " noinvd[id[n]] " times")
 	if (elsewhere[id[n]])
 		wrong("flushed CPUs that the guest was never on")
 	if ((word("dma") == "yes") != (word("want_dma") == "yes"))
@@ -80,6 +83,11 @@ function judge(n,	on, flushed) {
 	before = on
 }
 
+# Of step n, which the machine may not have come to
+function count(what) {
+	return (id[n] in seen) ? what[id[n]] : "-"
+}
+
 END {
 	if (!finished || !steps) {
 		print "demo: error: " (complaint ? complaint : "the reference VMM did not finish") \
@@ -93,8 +101,8 @@ END {
 		sub(/^step: [0-9]* [^ ]* /, "")
 		split(line[n], w, " ")
 		printf "kernel=%s release=%s snoop=%s step=%s name=%s %s expect=%s host=%s guest=%s verdict=%s why=%s\n",
-			kernel, release, snoop, id[n], w[3], $0, expect[id[n]], host[id[n]] + 0,
-			guest[id[n]] + 0, why == "" ? "right" : "wrong", why
+			kernel, release, snoop, id[n], w[3], $0, expect[id[n]], count(host),
+			count(guest), why == "" ? "right" : "wrong", why
 	}
 	printf "kernel=%s release=%s snoop=%s step=- name=between enforces=- dma=- want_dma=- permission=- wbinvd=- edges=- events=- asked=0 flushed=- ignored=- expect=0 host=%d guest=0 verdict=%s why=%s\n",
 		kernel, release, snoop, between, between ? "wrong" : "right",

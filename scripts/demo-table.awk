@@ -81,10 +81,10 @@ function table(snoop,	n, ours, theirs) {
 	for (n = 1; n <= steps; n++) {
 		ours = "ours," snoop "," n
 		theirs = "unpatched," snoop "," n
-		row(sprintf("%-13s%-22s| %-9s %6d %9d   %s", fact[ours ",name"], can(ours),
+		row(sprintf("%-13s%-22s| %-9s %6s %9s   %s", fact[ours ",name"], can(ours),
 			    fact[ours ",permission"], fact[ours ",guest"], fact[ours ",host"],
 			    verdict(ours)),
-		    both() ? sprintf("%6d %9d   %s", fact[theirs ",guest"],
+		    both() ? sprintf("%6s %9s   %s", fact[theirs ",guest"],
 				     fact[theirs ",host"], verdict(theirs)) : "")
 	}
 }
