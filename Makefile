@@ -15,7 +15,8 @@ help:
 # help:   make demo         the main job: boots the machine, assigns a device to a guest, prints
 # help:                     what KVM allowed and what the machine did; COMPARE=0 leaves the
 # help:                     unpatched kernel out
-# help:   make test         every test that needs no special hardware, and a summary line
+# help:   make test         every test that needs no special hardware, and a summary line;
+# help:                     UNITS="50-vtd 53-dirty-tracking" runs only those
 # help:   make test-all     what make test leaves out for time: the four next but one, and the
 # help:                     package in real Debian systems
 # help:   make check        the checks of the sources alone: checkpatch, sparse, W=1, kernel-doc,
@@ -60,10 +61,10 @@ demo:
 	@scripts/demo.sh
 
 test:
-	@scripts/test.sh
+	@scripts/test.sh $(UNITS)
 
 test-all:
-	@scripts/test-all.sh
+	@scripts/test-all.sh $(UNITS)
 
 check:
 	@scripts/check.sh

@@ -8,4 +8,4 @@ set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-UNITS=$TOP/scripts/test-all.d UNIT_TIMEOUT=${UNIT_TIMEOUT:-21600} SLOTS=1 "$TOP/scripts/test.sh" "$@"
+UNIT_DIR=$TOP/scripts/test-all.d UNIT_TIMEOUT=${UNIT_TIMEOUT:-21600} SLOTS=1 "$TOP/scripts/test.sh" "$@"

@@ -16,18 +16,18 @@ scripts=$(dirname "$(readlink -f "$0")")
 # shellcheck source=scripts/lib.sh
 . "$scripts/lib.sh"
 
-: "${UNITS:=$scripts/test.d}" "${UNIT_TIMEOUT:=3000}" "${SLOTS:=2}"
+: "${UNIT_DIR:=$scripts/test.d}" "${UNIT_TIMEOUT:=3000}" "${SLOTS:=2}"
 : "${SKIPS:=$TOP/tools/testing/skips.txt}"
 
 if [ $# -gt 0 ]; then
 	for name; do
 		shift
-		unit=$UNITS/${name%.sh}.sh
-		[ -e "$unit" ] || die "there is no unit ${name%.sh}: see $UNITS"
+		unit=$UNIT_DIR/${name%.sh}.sh
+		[ -e "$unit" ] || die "there is no unit ${name%.sh}: see $UNIT_DIR"
 		set -- "$@" "$unit"
 	done
 else
-	set -- "$UNITS"/*.sh
+	set -- "$UNIT_DIR"/*.sh
 	[ -e "$1" ] || set --
 fi
 

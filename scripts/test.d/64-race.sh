@@ -3,6 +3,7 @@
 # All that can change changes at once, on the kernel that complains and on the one
 # that looks for data races. SECONDS_MIN and EDGES_MIN in the environment make it
 # longer.
+# slots: all
 set -eu
 
 # shellcheck source=scripts/lib.sh
