@@ -160,7 +160,7 @@ unit() {
 	printf '%s\n' "$@" > "$scratch/tap"
 	printf '#!/bin/sh\ncat %s\n' "$scratch/tap" > "$scratch/lab-unit.sh"
 	chmod 755 "$scratch/lab-unit.sh"
-	UNIT_DIR=$scratch SKIPS=$scratch/skips "$scripts/test.sh"
+	UNIT_DIR=$scratch SKIPS=$scratch/skips "$scripts/test.sh" lab-unit
 }
 works "a skip that is in the list passes" \
 	unit 'lab-unit: * # SKIP no such device | a reason' 1..2 'ok 1 - a' 'ok 2 - b # SKIP no such device'
