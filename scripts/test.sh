@@ -113,7 +113,7 @@ start() {
 	rm -f "$(of "$1" seconds)"
 	{
 		began=$(now) status=0
-		timeout -k 10 "$UNIT_TIMEOUT" "$1" > "$(of "$1" tap)" 2> "$(of "$1" log)" < /dev/null || status=$?
+		timeout -k 10 "$UNIT_TIMEOUT" "$1" > "$(of "$1" tap)" 2> "$(of "$1" log)" < /dev/null 5>&- || status=$?
 		printf '\nexit %d\n' "$status" >> "$(of "$1" tap)"
 		echo $(($(now) - began)) > "$(of "$1" seconds)"
 	} &
@@ -153,6 +153,8 @@ stop() {
 trap stop HUP INT TERM
 
 mkdir -p "$LOGS"
+exec 5> "$TOP/build/lock-$(basename "$UNIT_DIR")"
+lock 5 -x "another run of these tests"
 began_all=$(now)
 # All of this run is about one kernel, whatever the archive gets meanwhile
 if [ -z "${KERNEL_SRC-}" ]; then
