@@ -17,8 +17,8 @@ help:
 # help:                     unpatched kernel out
 # help:   make test         every test that needs no special hardware, and a summary line;
 # help:                     UNITS="50-vtd 53-dirty-tracking" runs only those
-# help:   make test-all     what make test leaves out for time: the four next but one, and the
-# help:                     package in real Debian systems
+# help:   make test-all     what make test leaves out for time: check-link, check-bases, mutate,
+# help:                     test-upstream, and the packages in real Debian systems
 # help:   make check        the checks of the sources alone: checkpatch, sparse, W=1, kernel-doc,
 # help:                     the uAPI headers as C and C++, shellcheck
 # help:   make check-link   every combination of KVM and IOMMUFD as y and m links
