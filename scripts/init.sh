@@ -33,6 +33,11 @@ bind_edu() {
 	done
 }
 
+# Not from the kernel's log, which programs may fill
+for results in /sys/kernel/debug/kunit/*/results; do
+	[ ! -e "$results" ] || sed 's/^/kunit: /' "$results"
+done
+
 # What tells that the kernel is on the watch: by the end of a long run the messages of
 # the programs may have pushed it out of the kernel's log
 dmesg | grep -e '^kcsan: selftest:' -e '^kmemleak: Kernel memory leak detector' \

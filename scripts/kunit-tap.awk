@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# A KUnit suite in a kernel's log, as flat TAP: one point per case, and one per
-# parameter of a parameterized case. -v suite=NAME -v label=TEXT
+# A KUnit suite as flat TAP: one point per case, and one per parameter of a
+# parameterized case. -v suite=NAME -v label=TEXT. On the console /init has put
+# "kunit: " in front of the results.
 #
 # A case that the plan announces and that has no result is a failure.
 BEGIN {
@@ -9,6 +10,10 @@ BEGIN {
 
 {
 	sub(/\r$/, "")
+}
+
+!sub(/^kunit: /, "") {
+	next
 }
 
 /^    # Subtest: / {
