@@ -8,13 +8,14 @@ set -eu
 
 version=$(cat "$TOP/VERSION")
 out=$TOP/build/deb
-tree=$out/kvm-iommufd-$version
+work=$TOP/build/deb.new
+tree=$work/kvm-iommufd-$version
 
 deb_text() { echo "building packages"; }
 
 need_packages debhelper dpkg-dev lintian
-rm -rf "$out"
-mkdir -p "$tree" "$LOGS"
+rm -rf "$work"
+mkdir -p "$out" "$tree" "$LOGS"
 (cd "$TOP" && cp -r --preserve=mode arch drivers include virt patches dkms debian samples Documentation VERSION COPYING "$tree/" &&
 	cp --parents tools/virt/kvm-iommufd-status* "$tree/")
 # An editor's and quilt's leavings
@@ -24,6 +25,11 @@ SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l "$tree/debian/changelog" -S Timestamp
 export SOURCE_DATE_EPOCH
 (cd "$tree" && logged "$LOGS/deb.log" deb_text dpkg-buildpackage -b -us -uc) ||
 	failed "$LOGS/deb.log" "the packages cannot be built"
-lintian --fail-on error "$out"/*.changes > "$LOGS/deb-lintian.log" 2>&1 ||
+lintian --fail-on error "$work"/*.changes > "$LOGS/deb-lintian.log" 2>&1 ||
 	failed "$LOGS/deb-lintian.log" "lintian finds errors"
-ls "$out"/*.deb
+# In place, at once each: tests have the directory mounted
+rm -rf "$tree"
+mv "$work"/* "$out/"
+rmdir "$work"
+find "$out" -type f ! -name "*_${version}_*" -delete
+ls "$out"/*_"$version"_*.deb
