@@ -130,13 +130,28 @@ reap() {
 	running=$still
 }
 
-# room UNIT: is there a slot for it?
+# room UNIT: is there a slot for it? One that runs alone is passed over until nothing
+# else is left to run.
 room() {
 	# shellcheck disable=SC2086 # a list of words
 	set -- "$1" $running
 	[ $# -gt 1 ] || return 0
 	[ $(($# - 1)) -lt "$SLOTS" ] || return 1
 	! grep -q '^# slots: all' "$@"
+}
+
+start_next() {
+	for next in $waiting; do
+		room "$next" || continue
+		start "$next"
+		left=
+		for unit in $waiting; do
+			[ "$unit" = "$next" ] || left="$left $unit"
+		done
+		waiting=$left
+		return
+	done
+	return 1
 }
 
 show_running() {
@@ -174,12 +189,7 @@ for unit; do
 	echo "# [$number/$units] $name (log: $log)"
 	until [ -e "$(of "$reported" seconds)" ]; do
 		reap
-		next=${waiting%% *}
-		if [ -n "$next" ] && room "$next"; then
-			start "$next"
-			waiting=${waiting#"$next"} waiting=${waiting# }
-			continue
-		fi
+		! start_next || continue
 		sleep 1
 		progress "[$number/$units] $(show_running)"
 	done
