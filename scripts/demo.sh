@@ -23,7 +23,8 @@ kernels=ours
 [ "${COMPARE:-1}" = 0 ] || kernels="ours unpatched"
 # All of them before the first long step
 need_packages busybox-static cpio gcc gnuplot-nox libc6-dev
-"$scripts/emulator.sh" > "$LOGS/emulator"
+mkdir -p "$LOGS"
+"$scripts/emulator.sh" > /dev/null
 
 exec 6> "$TOP/build/lock-demo"
 lock 6 -x "another demo"
