@@ -183,7 +183,9 @@ wrapper() {
 	chmod +x "$root/usr/local/sbin/$1"
 }
 
+# What comes before the system's commands counts for apt, too
 keep_builds() {
+	echo 'DPkg::Path "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";' > "$root/etc/apt/apt.conf.d/99path"
 	cat > "$root/usr/local/bin/make" <<-'EOF'
 		#!/bin/sh
 		for word; do
