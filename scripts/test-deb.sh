@@ -159,6 +159,7 @@ offer_new() {
 
 upgraded() {
 	apt full-upgrade
+	! grep "$old: building" "$log" || echo "the modules of $old were there"
 	has "$new"
 	has "$old"
 	configured
