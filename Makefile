@@ -4,7 +4,7 @@
 BASE ?= 6.12
 FLAVOR ?= release
 export BASE FLAVOR KVER KERNEL_SRC NO_INSTALL JOBS COMPARE
-export MACHINE CPUS RUN SECONDS SEED MACHINES PROGRAM UPDATE_CORPUS
+export MACHINE CPUS RUN DURATION SEED MACHINES PROGRAM UPDATE_CORPUS
 export TOP := $(CURDIR)
 
 help:
@@ -29,8 +29,10 @@ help:
 # help:                     not the others
 # help:   make test-upstream    upstream's own selftests of iommufd and KVM on this kernel and on
 # help:                     the unpatched one, side by side
-# help:   make fuzz         fuzzes the uAPI; SECONDS=600 and SEED=2 as you like (60 and 1), and
-# help:                     UPDATE_CORPUS=1 keeps the programs that reached more
+# help:   make fuzz         fuzzes the uAPI; DURATION=600 seconds and SEED=2 as you like (60 and
+# help:                     1), and UPDATE_CORPUS=1 keeps the programs that reached more
+# help:   make test-deb, make test-debian    the packages in Debian 12 and 13: installed,
+# help:                     upgraded, broken and removed; and booted, with Debian's QEMU as VMM
 # help:   make modules      builds the modules for Debian's own kernel; FLAVOR=base: from
 # help:                     unpatched sources
 # help:   make modules-path, make image-path    print where they and their kernel are
@@ -87,6 +89,12 @@ test-upstream:
 fuzz:
 	@scripts/fuzz.sh
 
+test-deb:
+	@scripts/test-deb.sh
+
+test-debian:
+	@scripts/test-debian.sh
+
 kernel:
 	@scripts/kernel.sh
 
@@ -117,4 +125,4 @@ clean:
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test test-all check check-link bench fuzz mutate coverage test-upstream kernel kernel-path modules modules-path image-path boot check-bases deb clean distclean
+.PHONY: help demo test test-all check check-link bench fuzz mutate coverage test-upstream test-deb test-debian kernel kernel-path modules modules-path image-path boot check-bases deb clean distclean

@@ -7,8 +7,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "$TOP/scripts/boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "$TOP/scripts/machine/boot-programs.sh"
 
 scripts=$TOP/scripts
 out=$TOP/build/bench
@@ -18,20 +18,17 @@ tab=$(printf '\t')
 # measure FLAVOR: lines of "name TAB instructions" in $work/FLAVOR.txt
 measure() {
 	boot_kernel "$1"
-	"$scripts/initramfs.sh" -m "$boot_modroot" "$work/$1.gz" "$selftests/noncoherent_dma_bench"
-	# shellcheck disable=SC2086 # none or one word
-	"$scripts/boot-qemu.sh" $boot_how -k "$boot_image" -i "$work/$1.gz" -o "$work/$1" -c 1 -s off -I -t 600 \
-		-x "run=/tests/noncoherent_dma_bench"
+	boot_machine "$work/$1" "$selftests/noncoherent_dma_bench" run=/tests/noncoherent_dma_bench -c 1 -s off -I -t 600
 	grep -q '^exit: 0 ' "$work/$1/console.log" ||
 		die "the benchmark failed on the kernel $1 (log: $work/$1/console.log)"
 	tr -d '\r' < "$work/$1/console.log" |
-		awk -f "$scripts/bench.awk" "$work/$1/oracle.log" - > "$work/$1.txt"
+		awk -f "$scripts/measure/bench.awk" "$work/$1/oracle.log" - > "$work/$1.txt"
 	awk -F '\t' '!$2 { exit 1 } END { exit !NR }' "$work/$1.txt" ||
 		die "the benchmark did not count everything on the kernel $1 (log: $work/$1.txt)"
 }
 
 make -s -C "$TOP" kernel FLAVOR=release BASE="$BASE" >&2
-selftests=$("$scripts/build-selftests.sh")
+selftests=$("$scripts/selftests/build-kvm.sh")
 measure stock-base
 measure stock
 [ "$(cut -f 1 "$work/stock-base.txt")" = "$(cut -f 1 "$work/stock.txt")" ] ||

@@ -12,8 +12,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "$TOP/scripts/boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "$TOP/scripts/machine/boot-programs.sh"
 
 out=$TOP/build/$BASE/boot
 words='' machine_options=''
@@ -27,8 +27,8 @@ esac
 
 boot_kernel "$FLAVOR"
 make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
-selftests=$("$TOP/scripts/build-selftests.sh")
-set -- "$("$TOP/scripts/build-iommu-selftests.sh")"/*
+selftests=$("$TOP/scripts/selftests/build-kvm.sh")
+set -- "$("$TOP/scripts/selftests/build-iommu.sh")"/*
 for file in "$selftests"/*; do
 	case $file in
 	*.*) ;;
@@ -36,7 +36,7 @@ for file in "$selftests"/*; do
 	esac
 done
 
-options="$boot_how $machine_options -c ${CPUS:-2} -b -d 2"
+options="$machine_options -c ${CPUS:-2} -b -d 2"
 if [ -n "${RUN-}" ]; then
 	program=${RUN%%,*}
 	[ ! -e "$program" ] || set -- "$@" "$program"
@@ -45,9 +45,8 @@ else
 	words="$words shell"
 	options="$options -T"
 fi
-"$TOP/scripts/initramfs.sh" -m "$boot_modroot" "$out/initramfs.gz" "$@"
 status=0
 # shellcheck disable=SC2086 # a list of words
-"$TOP/scripts/boot-qemu.sh" $options -k "$boot_image" -i "$out/initramfs.gz" -o "$out" -x "$words" || status=$?
+boot_machine "$out" "$*" "$words" $options || status=$?
 [ -z "${RUN-}" ] || tr -d '\r' < "$out/console.log" | sed "/^init: the kernel's whole log/,\$d"
 exit $status

@@ -7,8 +7,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-# shellcheck source=scripts/tap.sh
-. "$TOP/scripts/tap.sh"
+# shellcheck source=scripts/judge/points.sh
+. "$TOP/scripts/judge/points.sh"
 
 oldest=6.12.107
 work=$TOP/build/$BASE/bases
@@ -47,9 +47,9 @@ compile() {
 	done < "$log.picked"
 	(cd "$TOP" && find arch drivers include virt -type f ! -name '.*' ! -path include/uapi/linux/kvm.h \
 		-exec cp -p --parents -t "$tree" {} +)
-	"$TOP/scripts/configure.sh" "$tree/obj" "$TOP/configs/base.config" "$TOP/configs/kvm-iommufd.config" >&2
+	"$TOP/scripts/kernel/configure.sh" "$tree/obj" "$TOP/configs/base.config" "$TOP/configs/kvm-iommufd.config" >&2
 	# shellcheck disable=SC2086 # a list of words
-	"$TOP/scripts/kbuild.sh" "$tree/obj" prepare $objects >&2
+	"$TOP/scripts/kernel/kbuild.sh" "$tree/obj" prepare $objects >&2
 }
 
 # The log says what is wrong only where something is

@@ -6,8 +6,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-# shellcheck source=scripts/tap.sh
-. "$TOP/scripts/tap.sh"
+# shellcheck source=scripts/judge/points.sh
+. "$TOP/scripts/judge/points.sh"
 
 FLAVOR=release
 "$TOP/scripts/kernel.sh" compose
@@ -58,10 +58,10 @@ for words in y:m:m m:m:m m:y:m y:y:y y:y:n y:n:n; do
 			;;
 		esac
 	} > "$logs/link.config"
-	left=$(scripts/configure.sh "$objects" "$TOP/configs/link.config" "$logs/link.config" 2> "$log") ||
+	left=$(scripts/kernel/configure.sh "$objects" "$TOP/configs/link.config" "$logs/link.config" 2> "$log") ||
 		failed "$log" "$name cannot be configured"
 	status=0
-	logged "$log" link_text scripts/kbuild.sh "$objects" vmlinux modules || status=$?
+	logged "$log" link_text scripts/kernel/kbuild.sh "$objects" vmlinux modules || status=$?
 	{
 		[ -z "$left" ] || echo "not configured: $left"
 		[ "$status" = 0 ] || tail -n 12 "$log"

@@ -8,7 +8,7 @@ set -eu
 
 need_packages g++ python3 shellcheck sparse
 for part in source build; do
-	"$TOP/scripts/check-$part.sh" || echo "status $part"
+	"$TOP/scripts/check/$part.sh" || echo "status $part"
 done | awk '
 	/^(not )?ok / {
 		n++

@@ -5,7 +5,7 @@
 #
 # coverage.sh [UNIT...]
 #
-# Each machine hands its counts out at the end of its console, see scripts/init.sh;
+# Each machine hands its counts out at the end of its console, see scripts/machine/init.sh;
 # they are added up and judged by gcov. What no test reaches is printed with the
 # reason that tools/testing/coverage/unreached.txt has for it.
 set -eu
@@ -75,6 +75,6 @@ done
 	failed "$work/gcov.log" "gcov cannot read the counts"
 
 files=$(cd "$TOP" && find arch drivers virt -name '*.c' ! -name '*_kunit.c' | sort | paste -sd ' ')
-awk -v files="$files" -f "$scripts/coverage.awk" "$reasons" - < "$work/gcov" > "$work/table.txt" || failed=1
+awk -v files="$files" -f "$scripts/measure/coverage.awk" "$reasons" - < "$work/gcov" > "$work/table.txt" || failed=1
 cat "$work/table.txt"
 [ "$failed" = 0 ]

@@ -15,6 +15,8 @@ set -eu
 scripts=$(dirname "$(readlink -f "$0")")
 # shellcheck source=scripts/lib.sh
 . "$scripts/lib.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "$scripts/machine/boot-programs.sh"
 
 out=$TOP/build/demo
 device=0000:00:05.0
@@ -24,7 +26,7 @@ kernels=ours
 # All of them before the first long step
 need_packages busybox-static cpio gcc gnuplot-nox libc6-dev
 mkdir -p "$LOGS"
-"$scripts/emulator.sh" > /dev/null
+"$scripts/machine/emulator.sh" > /dev/null
 
 exec 6> "$TOP/build/lock-demo"
 lock 6 -x "another demo"
@@ -53,26 +55,27 @@ compile_vmm() {
 # demonstrate ours|unpatched
 demonstrate() {
 	case $1 in
-	ours) flavor=release whose=our words=run=/tests/demo-guest.sh,$device ;;
-	unpatched) flavor=base whose=unpatched words=run=/tests/demo-guest.sh,--upstream,$device ;;
+	ours) flavor=stock whose=our words=run=/tests/guest.sh,$device ;;
+	unpatched) flavor=stock-base whose=unpatched words=run=/tests/guest.sh,--upstream,$device ;;
 	esac
-	FLAVOR=$flavor "$scripts/modules.sh"
-	modules=$(FLAVOR=$flavor "$scripts/modules.sh" path)
+	boot_kernel "$flavor"
 	[ -e "$out/coherency_vmm" ] || compile_vmm
-	"$scripts/initramfs.sh" -m "${modules%/lib/modules/*}" "$out/$1.img" \
-		"$out/coherency_vmm" "$scripts/demo-guest.sh"
-
+	files="$out/coherency_vmm $scripts/demo/guest.sh"
+	echo "demo: booting Debian's ${KVM_IOMMUFD_CHOICE#* } with $whose modules, snoop control off, and on"
+	# Side by side, and the progress of one of them is enough
+	boot_machine "$out/$1-on" "$files" "$words" -s on 2> "$out/$1-on.err" &
+	on=$!
+	status=0
+	boot_machine "$out/$1-off" "$files" "$words" -s off || status=$?
+	wait $on || failed "$out/$1-on.err" "the machine with snoop control failed"
+	[ $status = 0 ] || exit $status
 	for snoop in off on; do
-		echo "demo: booting Debian's ${modules##*/} with $whose modules, snoop control $snoop"
-		run=$out/$1-$snoop
-		"$scripts/boot-qemu.sh" -j -k "$("$scripts/modules.sh" image)" -i "$out/$1.img" -o "$run" \
-			-s "$snoop" -x "$words"
-		awk -v kernel="$1" -v snoop="$snoop" -f "$scripts/demo-judge.awk" \
-			"$run/console.log" "$run/oracle.log" >> "$out/facts"
+		awk -v kernel="$1" -v snoop="$snoop" -f "$scripts/demo/judge.awk" \
+			"$out/$1-$snoop/console.log" "$out/$1-$snoop/oracle.log" >> "$out/facts"
 	done
-	awk -f "$scripts/demo-json.awk" "$out/facts" > "$out/result.json"
+	awk -f "$scripts/demo/json.awk" "$out/facts" > "$out/result.json"
 	echo
-	awk -v color=$color -f "$scripts/demo-table.awk" "$out/facts"
+	awk -v color=$color -f "$scripts/demo/table.awk" "$out/facts"
 }
 
 color=0
@@ -80,6 +83,6 @@ color=0
 for kernel in $kernels; do
 	demonstrate "$kernel"
 done
-"$scripts/demo-timeline.sh" "$out"
+"$scripts/demo/timeline.sh" "$out"
 echo "see also build/demo/timeline.svg and build/demo/result.json"
 ! grep -q '^kernel=ours .* verdict=wrong ' "$out/facts"

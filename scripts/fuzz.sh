@@ -4,7 +4,7 @@
 # Prints TAP, with a table of what was called and reached.
 #
 # In the environment:
-#   SECONDS=n        how long in all (default 60)
+#   DURATION=n       seconds in all (default 60)
 #   SEED=n           of all that is random (default 1)
 #   MACHINES=...     mock (default), real or both, each for a share of the time
 #   PROGRAM=file     run this program once instead, on the machine that MACHINES names
@@ -12,13 +12,14 @@
 #
 # build/fuzz/MACHINE/ has the console, in share/programs the corpus that the run
 # ended with, and in share/current the program that ran last.
-# shellcheck disable=SC3028 # SECONDS is a word of make, and sh is not bash
 set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/lib.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "$TOP/scripts/machine/boot-programs.sh"
 
-: "${SECONDS:=60}" "${SEED:=1}" "${MACHINES:=mock}"
+: "${DURATION:=60}" "${SEED:=1}" "${MACHINES:=mock}"
 program=noncoherent_dma_fuzz
 corpus=$TOP/tools/testing/selftests/kvm/x86/$program.corpus
 
@@ -55,9 +56,8 @@ boot() {
 	tail -n +1 --pid=$$ -F "$out/console.log" 2> /dev/null |
 		grep -a --line-buffered '^# [0-9]* s:' >&2 &
 	result=ok
-	"$TOP/scripts/boot-qemu.sh" -k "$(object_tree debug)/arch/x86/boot/bzImage" \
-		-i "$TOP/build/fuzz/initramfs.gz" -o "$out" -c 4 -d 2 -m 512M -t $((each * 3 + 900)) \
-		-x "$words run=/tests/$program,$options,$1" -- \
+	boot_machine "$out" "$selftests/$program" "$words run=/tests/$program,$options,$1" \
+		-c 4 -d 2 -m 512M -t $((each * 3 + 900)) -- \
 		-device edu,addr=7.0,multifunction=on -device edu,addr=7.1 \
 		-virtfs "local,path=$out/share,mount_tag=fuzz,security_model=none,multidevs=remap" ||
 		result='not ok' failed=1
@@ -65,7 +65,7 @@ boot() {
 	echo "1..1"
 	[ "$result" = ok ] || sed 's/^/# last program: /' "$out/share/current"
 	tr -d '\r' < "$out/console.log" | sed -n '/^run: /,/^exit: /{ /^#/p; }'
-	"$TOP/scripts/oracle-tap.sh" -t -l "$1" "$out" || failed=1
+	"$TOP/scripts/judge/oracle-tap.sh" -t -l "$1" "$out" || failed=1
 }
 
 # update MACHINE
@@ -77,14 +77,12 @@ update() {
 }
 
 make -s -C "$TOP" kernel FLAVOR=release BASE="$BASE" >&2
-make -s -C "$TOP" kernel FLAVOR=debug BASE="$BASE" >&2
-mkdir -p "$TOP/build/fuzz"
-"$TOP/scripts/initramfs.sh" -m "$(object_tree debug)/mod" "$TOP/build/fuzz/initramfs.gz" \
-	"$("$TOP/scripts/build-selftests.sh")/$program"
+selftests=$("$TOP/scripts/selftests/build-kvm.sh")
+boot_kernel debug
 
 failed=0
 # shellcheck disable=SC2086 # a list of words
-each=$((SECONDS / $(set -- $MACHINES; echo $#)))
+each=$((DURATION / $(set -- $MACHINES; echo $#)))
 options=-s,$each,-S,$SEED,-b,$(instrumented)
 [ "${UPDATE_CORPUS:-0}" != 1 ] || options=$options,-m
 [ -z "${PROGRAM-}" ] || options=-r,program

@@ -35,7 +35,7 @@ inputs() {
 	echo "$our_objects"
 	cd "$TOP"
 	set -- configs/base.config configs/base-"$BASE".config dkms/pick-patches \
-		scripts/compose.sh scripts/configure.sh scripts/kbuild.sh scripts/build.sh
+		scripts/kernel/compose.sh scripts/kernel/configure.sh scripts/kernel/kbuild.sh scripts/kernel/build.sh
 	if [ "$FLAVOR" != base ]; then
 		set -- "$@" configs patches/"$BASE" arch drivers include virt
 		find Documentation samples tools -type f 2> /dev/null | sort
@@ -69,10 +69,10 @@ need_packages bc binutils bison ccache debian-archive-keyring flex gcc kmod libc
 # Flavors are built side by side, but not in a tree that changes under them
 exec 8> "$TOP/build/$BASE/lock-$(basename "$tree")"
 lock 8 -s "a change of $tree"
-if ! "$TOP/scripts/compose.sh" check; then
+if ! "$TOP/scripts/kernel/compose.sh" check; then
 	flock -u 8
 	lock 8 -x "every build in $tree"
-	"$TOP/scripts/compose.sh"
+	"$TOP/scripts/kernel/compose.sh"
 	lock 8 -s "a change of $tree"
 fi
 [ "$word" != compose ] || exit 0
@@ -81,7 +81,7 @@ mkdir -p "$objects"
 rm -f "$objects/inputs"
 touch "$objects/began"
 inputs > "$objects/inputs.new"
-"$TOP/scripts/build.sh"
+"$TOP/scripts/kernel/build.sh"
 inputs > "$objects/inputs.now"
 # A file that was edited meanwhile may have missed its turn
 ! cmp -s "$objects/inputs.now" "$objects/inputs.new" || mv "$objects/inputs.new" "$objects/inputs"

@@ -3,56 +3,105 @@
 # test-debian.sh [RELEASE...]: a real Debian, end to end: makes one with the archive's own
 # tools, installs the packages, a stock kernel and Debian's QEMU in it by apt, boots it in
 # the test machine to its own systemd, and runs that QEMU as the VMM with the edu device:
-# cold- and hot-plugged, reset and restarted. Prints TAP.
+# cold- and hot-plugged, reset and restarted. Where Debian has an older kernel than its
+# newest it begins with that one, upgrades, and goes back. Then the package is removed, and
+# the machine is as it was. Prints TAP.
 set -eu
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+# shellcheck source=scripts/judge/points.sh
+. "$TOP/scripts/judge/points.sh"
+# shellcheck source=scripts/debian/chroot.sh
+. "$TOP/scripts/debian/chroot.sh"
 
 [ "$(id -u)" = 0 ] || die "installing packages in a chroot needs root"
 # The mounts go with this process
 [ -n "${KVM_IOMMUFD_MOUNTS-}" ] || KVM_IOMMUFD_MOUNTS=1 exec unshare -m "$0" "$@"
-[ $# != 0 ] || set -- trixie
+[ $# != 0 ] || set -- trixie bookworm
 
-install_text() { tail -n 1 "$log" | cut -c 1-70; }
+work=$TOP/build/test-debian
 
-# The metapackages of kernels: Debian 12 has 6.1 unless it is told otherwise
-kernel_of() {
-	case $1 in
-	bookworm) echo linux-image-6.12-amd64 linux-headers-6.12-amd64 ;;
-	*) echo linux-image-amd64 linux-headers-amd64 ;;
-	esac
+# kernel RELEASE: what a user installs to have that one and, where apt goes on to newer
+# ones by itself, its successors
+kernel() {
+	echo "linux-image-$1 linux-headers-$1"
+	[ "$release" = bookworm ] || echo linux-image-amd64 linux-headers-amd64
 }
 
-# install RELEASE: a root with everything, of which only what apt does is new
-install() {
-	base=$("$TOP/scripts/deb-root.sh" "$1")
-	need_space "$work" 10000 "a Debian with kernel and QEMU"
-	rm -rf "$root"
-	cp -a "$base" "$root"
-	mount -t proc proc "$root/proc"
-	mount -t tmpfs -o mode=1777 tmp "$root/tmp"
-	mkdir -p "$root/debs" "$root/ccache" "$CACHE/deb/archives-$1" "$CACHE/deb/ccache"
-	mount --bind "$CACHE/deb/archives-$1" "$root/var/cache/apt/archives"
-	mount --bind "$TOP/build/deb" "$root/debs"
-	mount --bind "$CACHE/deb/ccache" "$root/ccache"
-	# shellcheck disable=SC2016,SC2046 # the inner shell's words; two packages
-	logged "$log" install_text chroot "$root" /usr/bin/env -i PATH="$PATH" HOME=/root LC_ALL=C.UTF-8 \
-		DEBIAN_FRONTEND=noninteractive DEBIAN_KERNEL_USE_CCACHE=y CCACHE_DIR=/ccache sh -c '
-			apt-get -q update && apt-get -q -y install qemu-system-x86 "$@" && exec apt-get -q -y install /debs/kvm-iommufd-dkms_*.deb' \
-		- $(kernel_of "$1") || failed "$log" "the packages cannot be installed in Debian $1"
+installed() {
+	# shellcheck disable=SC2046 # a list of words
+	apt install qemu-system-x86 $(kernel "$old")
+	apt install "/debs/kvm-iommufd-dkms_${version}_amd64.deb"
+	has "$old"
+	configured
+}
+
+upgraded() {
+	apt full-upgrade
+	has "$new"
+	has "$old"
+	configured
+}
+
+# What depends on the newer kernel goes back with it
+downgraded() {
+	apt install --allow-downgrades "linux-image-amd64=$old_version" "linux-headers-amd64=$old_version"
+	apt purge "linux-image-$new" "linux-headers-$new"
+	has "$old"
+	[ ! -e "$root/var/lib/kvm-iommufd/kernels/$new" ] || echo "there is still a record of $new"
+	configured
+}
+
+removed() {
+	apt remove kvm-iommufd-dkms
+	stock "$1"
+}
+
+purged() {
+	apt purge kvm-iommufd-dkms
+	stock "$1"
+	no_leftovers
+}
+
+# boots RELEASE PHASES: a machine's points are its own
+boots() {
+	out=$work/$release-$1-$2
+	status=0
+	"$TOP/scripts/debian/boot.sh" "$root" "$1" "$out" "$2" > "$out.tap" || status=$?
+	sed -nE "s/^((not )?ok) [0-9]* - /\1 - $release: /p" "$out.tap" > "$out.points"
+	while read -r line; do
+		tap_count=$((tap_count + 1))
+		echo "$line" | sed "s/ok -/ok $tap_count -/"
+	done < "$out.points"
+	[ $status = 0 ] || tap_failed=$((tap_failed + 1))
+	grep '^#' "$out.tap" || :
+	[ -s "$out.points" ] || failed "$out.tap" "Debian $release could not be booted"
+}
+
+test_release() {
+	open_release "$1"
+	keep_builds
+	try "the packages install, and $old has the modules" installed
+	offer_new
+	if [ "$release" != bookworm ] && [ "$old" != "$new" ]; then
+		try "full-upgrade to $new, which has the modules" upgraded
+		boots "$new" 13
+		try "back to $old" downgraded
+	fi
+	boots "$old" 13
+	try "removed: the stock modules are back" removed "$old"
+	boots "$old" 0
+	try "purged: nothing is left" purged "$old"
+	close_release
 }
 
 "$TOP/scripts/deb.sh" > "$LOGS/test-debian.log" 2>&1 || failed "$LOGS/test-debian.log" "the packages cannot be built"
-work=$TOP/build/debian-test
-mkdir -p "$work"
-failed=0
+version=$(cat "$TOP/VERSION")
+rm -rf "$work"
+mkdir -p "$work" "$LOGS" "$CACHE/deb/kept"
+need_space "$work" 12000 "a Debian with kernel and QEMU"
 for release; do
-	root=$work/$release log=$LOGS/test-debian-$release.log
-	install "$release"
-	kernel=$(basename "$(find "$root/lib/modules" -mindepth 1 -maxdepth 1 | sort -V | tail -n 1)")
-	"$TOP/scripts/deb-boot.sh" "$root" "$kernel" "$work/$release-boot" || failed=1
-	umount -R "$root/proc" "$root/tmp" "$root/var/cache/apt/archives" "$root/debs" "$root/ccache"
-	rm -rf "$root"
+	test_release "$release"
 done
-[ $failed = 0 ]
+plan

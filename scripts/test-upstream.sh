@@ -44,15 +44,15 @@ collect() {
 
 # start KERNEL FLAVOR RUN PROGRAMS: in a process group of its own
 start() {
-	setsid "$scripts/upstream-machine.sh" "$2" "$4" "$work/$1-$3" "$limit" &
+	setsid "$scripts/upstream/machine.sh" "$2" "$4" "$work/$1-$3" "$limit" &
 }
 
 # results KERNEL RUN: leaves them in $work/KERNEL.RUN
 results() {
 	cat "$work/$1-$2".[0-9]/console.log > "$work/$1-$2.log"
-	awk -f "$scripts/upstream-results.awk" "$work/$1-$2.log" > "$work/$1.$2"
-	# shellcheck source=scripts/boot-verdict.sh
-	if (. "$scripts/boot-verdict.sh" && grep -aqE "$splat" "$work/$1-$2.log"); then
+	awk -f "$scripts/upstream/results.awk" "$work/$1-$2.log" > "$work/$1.$2"
+	# shellcheck source=scripts/judge/boot-verdict.sh
+	if (. "$scripts/judge/boot-verdict.sh" && grep -aqE "$splat" "$work/$1-$2.log"); then
 		printf 'the kernel does not complain\tfail\n'
 	else
 		printf 'the kernel does not complain\tpass\n'
@@ -114,9 +114,9 @@ done
 status=0
 set -- "$work"/base.first "$work"/ours.first
 [ ! -e "$work/base.again" ] || set -- "$@" "$work"/base.again "$work"/ours.again
-awk -v json=1 -f "$scripts/upstream-table.awk" "$@" > "$work/table.json" || status=1
+awk -v json=1 -f "$scripts/upstream/table.awk" "$@" > "$work/table.json" || status=1
 {
-	awk -f "$scripts/upstream-table.awk" "$@" || :
+	awk -f "$scripts/upstream/table.awk" "$@" || :
 	[ -d "$tree/vfio" ] || echo "vfio: Linux $BASE has no selftests of it"
 	[ -n "$(apt-cache search --names-only '^kvm-unit-tests$')" ] || echo "kvm-unit-tests: Debian has no such package"
 	sed '/^#/d; s/^/left out: /' "$left_out"

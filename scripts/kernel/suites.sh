@@ -7,8 +7,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/apt.sh
-. "$TOP/scripts/apt.sh"
+# shellcheck source=scripts/kernel/apt.sh
+. "$TOP/scripts/kernel/apt.sh"
 
 dir=$CACHE/suites
 log=$LOGS/suites.log

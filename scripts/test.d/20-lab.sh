@@ -29,14 +29,14 @@ cat > "$lab/unfinished" <<'EOF'
 poweroff -f
 EOF
 chmod 755 "$lab/complain" "$lab/unfinished"
-"$scripts/initramfs.sh" "$lab/initramfs.gz" \
+"$scripts/machine/initramfs.sh" "$lab/initramfs.gz" \
 	"$lab/wbinvd_upstream" "$lab/complain" "$lab/unfinished"
 
 # boot NAME COMMAND-LINE-WORDS [boot-qemu.sh's other options]
 boot() {
 	out=$lab/$1 words=$2
 	shift 2
-	"$scripts/boot-qemu.sh" -k "$kernel" -i "$lab/initramfs.gz" -o "$out" -x "$words" "$@"
+	"$scripts/machine/boot-qemu.sh" -k "$kernel" -i "$lab/initramfs.gz" -o "$out" -x "$words" "$@"
 }
 
 points=0 failed=0
@@ -81,10 +81,10 @@ guest_counts='
 	END { exit bad || phases != 9 }'
 
 boot cannot-enforce run=/tests/wbinvd_upstream,100 -s off
-"$scripts/oracle-tap.sh" -p 9 -l "VT-d that cannot enforce" "$lab/cannot-enforce" || failed=1
+"$scripts/judge/oracle-tap.sh" -p 9 -l "VT-d that cannot enforce" "$lab/cannot-enforce" || failed=1
 
 boot can-enforce run=/tests/wbinvd_upstream,0 -s on
-"$scripts/oracle-tap.sh" -p 9 -l "VT-d that can enforce" "$lab/can-enforce" || failed=1
+"$scripts/judge/oracle-tap.sh" -p 9 -l "VT-d that can enforce" "$lab/can-enforce" || failed=1
 
 works "the guest's own WBINVDs and WBNOINVDs are told apart and counted" \
 	awk "$guest_counts" "$lab/cannot-enforce/oracle.log"
@@ -94,7 +94,7 @@ fails "a machine that stops too early is noticed" "stopped before all programs h
 fails "a machine that hangs is noticed" "did not power off within 5 seconds" boot hang run=/bin/sleep,1000 -t 5
 
 boot exit run=/bin/false
-fails "a program's failure is noticed" "/bin/false: exit status 1" "$scripts/oracle-tap.sh" "$lab/exit"
+fails "a program's failure is noticed" "/bin/false: exit status 1" "$scripts/judge/oracle-tap.sh" "$lab/exit"
 
 # The rest takes logs that are made up or were doctored, and no boot
 scratch=$lab/doctored
@@ -114,14 +114,14 @@ unbelieved() {
 	unbelieved_name=$1 unbelieved_message=$2
 	shift 2
 	doctor "$@"
-	fails "$unbelieved_name is noticed" "$unbelieved_message" "$scripts/oracle-tap.sh" "$scratch"
+	fails "$unbelieved_name is noticed" "$unbelieved_message" "$scripts/judge/oracle-tap.sh" "$scratch"
 }
 
 # With what the other machine did
 doctor
 cp "$lab/can-enforce/oracle.log" "$scratch"
 fails "a wrong number of flushes is noticed" "0 host flushes for 100 WBINVDs of the guest, expected 100" \
-	"$scripts/oracle-tap.sh" "$scratch"
+	"$scripts/judge/oracle-tap.sh" "$scratch"
 unbelieved "a phase that the machine did not see" "phase 4 never reached the oracle" oracle.log '/^phase 4 /d'
 unbelieved "a phase that nobody declared" "the console names 0" console.log '/^oracle: 4 /d'
 unbelieved "a WBNOINVD of the host" "phase 3: the host executed WBNOINVD 1 times" \
@@ -146,7 +146,7 @@ rounds() {
 	printf '%s\n' 'run: /tests/x' 'oracle: 1*2 0-1,1+0,1 misses' 'exit: 0 /tests/x' > "$scratch/console.log"
 	printf 'phase 1 host 1 guest 1 cpus %s seq=0 insns=- wbnoinvd=0/0 us=0\n' 1,1 "$1" > "$scratch/oracle.log"
 	echo /tests/x > "$scratch/programs"
-	"$scripts/oracle-tap.sh" "$scratch"
+	"$scripts/judge/oracle-tap.sh" "$scratch"
 }
 works "a miss in one of the rounds is enough" rounds 0,1
 fails "rounds without the miss that was claimed are noticed" "but in no round it was 0,1" rounds 1,1
@@ -175,8 +175,8 @@ fails "a unit that leaves points out is noticed" "lab-unit: planned 2 points and
 # verdict FLAVOR: of the console in scratch
 verdict() {
 	(
-		# shellcheck source=scripts/boot-verdict.sh
-		. "$scripts/boot-verdict.sh"
+		# shellcheck source=scripts/judge/boot-verdict.sh
+		. "$scripts/judge/boot-verdict.sh"
 		boot_verdict "$scratch/console.log" fail "$1"
 	)
 }
@@ -218,7 +218,7 @@ races() {
 	done
 	echo 'kcsan: selftest: 3/3 tests passed' > "$scratch/console.log"
 	[ $# -lt 2 ] || echo "$2" >> "$scratch/console.log"
-	"$scripts/kcsan-tap.sh" "$scratch" "$scratch/console.log"
+	"$scripts/judge/kcsan-tap.sh" "$scratch" "$scratch/console.log"
 }
 works "objects that KCSAN looks at pass" races
 fails "an object that KCSAN does not look at is noticed" "KCSAN looks at no access in virt/kvm/vfio.o" \
@@ -229,7 +229,7 @@ fails "a data race is noticed" "not ok 1 - data race in theirs / ours" \
 # bench COUNT PHASE: COUNT in the second round of phase 1, and PHASE has a name
 bench() {
 	printf 'phase 1 host 0 guest 0 cpus 0 seq=0 insns=%s wbnoinvd=0/0 us=0\n' 1000 "$1" > "$scratch/oracle.log"
-	echo "bench: $2 10 an operation" | awk -f "$scripts/bench.awk" "$scratch/oracle.log" -
+	echo "bench: $2 10 an operation" | awk -f "$scripts/measure/bench.awk" "$scratch/oracle.log" -
 }
 works "operations that were counted pass" bench 900 1
 fails "an operation that was not counted is noticed" "a round of phase 1 was not counted" bench - 1

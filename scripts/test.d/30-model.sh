@@ -35,7 +35,7 @@ variants='POLICY+IGNORES_PAT SECOND WATCH PROGRESS IGNORES_PAT PAT_HONOURED'
 
 # What a search has to say is in its log; an error in a mutated model is no error
 total=$(wc -l < "$out/searches") number=0
-xargs -P 2 -L 1 "$TOP/scripts/model-search.sh" < "$out/searches" |
+xargs -P 2 -L 1 "$TOP/scripts/measure/model-search.sh" < "$out/searches" |
 	while read -r search; do
 		number=$((number + 1))
 		echo "$number of $total searches: $search" >&2

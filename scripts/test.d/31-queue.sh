@@ -6,8 +6,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/tap.sh
-. "$TOP/scripts/tap.sh"
+# shellcheck source=scripts/judge/points.sh
+. "$TOP/scripts/judge/points.sh"
 
 need_packages patch
 work=$TOP/build/$BASE/test/queue

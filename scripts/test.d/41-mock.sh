@@ -9,8 +9,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "${0%/*}/../boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "${0%/*}/../machine/boot-programs.sh"
 
 unit=mock
 machine='mock devices'
@@ -19,10 +19,10 @@ tests='iommufd_coherency iommufd_coherency_fail_nth'
 words='intel_iommu=off run=/tests/iommufd_coherency_fail_nth run=/tests/iommufd_coherency'
 
 make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
-boot_tests=$("$TOP/scripts/build-iommu-selftests.sh")
+boot_tests=$("$TOP/scripts/selftests/build-iommu.sh")
 
 kunit() {
-	! wanted "$1" || awk -v suite=iommufd_coherency -v label="$1" -f "$TOP/scripts/kunit-tap.awk" \
+	! wanted "$1" || awk -v suite=iommufd_coherency -v label="$1" -f "$TOP/scripts/judge/kunit-tap.awk" \
 		"$boot_out/console.log" || failed=1
 }
 

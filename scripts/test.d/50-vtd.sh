@@ -6,11 +6,11 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "${0%/*}/../boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "${0%/*}/../machine/boot-programs.sh"
 
-# shellcheck source=scripts/vtd-programs.sh
-. "${0%/*}/../vtd-programs.sh"
+# shellcheck source=scripts/machine/vtd-programs.sh
+. "${0%/*}/../machine/vtd-programs.sh"
 
 unit=vtd
 # Where only whole kernels are wanted

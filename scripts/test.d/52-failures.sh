@@ -6,8 +6,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "${0%/*}/../boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "${0%/*}/../machine/boot-programs.sh"
 
 unit=failures
 tests='iommufd_fault_test iommufd_hostile_test'

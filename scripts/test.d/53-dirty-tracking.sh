@@ -7,13 +7,13 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "${0%/*}/../boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "${0%/*}/../machine/boot-programs.sh"
 
 unit=dirty-tracking
 tests='iommufd_dirty_tracking modules/dirty_tracking_claim.ko'
 words='run=insmod,/tests/dirty_tracking_claim.ko run=/tests/iommufd_dirty_tracking'
-boot_tests=$("$TOP/scripts/build-stock-selftests.sh")
+boot_tests=$("$TOP/scripts/selftests/build-stock.sh")
 
 boot_unit stock off 0 "$words,-v,fixed"
 boot_unit stock-base off 0 "$words,-v,unpatched"

@@ -7,8 +7,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "${0%/*}/../boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "${0%/*}/../machine/boot-programs.sh"
 
 unit=x86
 tests='noncoherent_dma_mask_test noncoherent_dma_edge_test noncoherent_dma_entry_test noncoherent_dma_policy_test'

@@ -13,7 +13,7 @@ tests="noncoherent_dma_ept_test noncoherent_dma_edge_test noncoherent_dma_entry_
 noncoherent_dma_policy_test"
 
 make -s -C "$TOP" kernel FLAVOR=release BASE="$BASE" >&2
-selftests=$("$scripts/build-selftests.sh")
+selftests=$("$scripts/selftests/build-kvm.sh")
 
 run='kvm.force_emulation_prefix=1' files=
 for test in $tests; do
@@ -21,8 +21,8 @@ for test in $tests; do
 	run="$run run=/tests/$test"
 done
 # shellcheck disable=SC2086 # a list of words
-"$scripts/initramfs.sh" -m "$(object_tree release)/mod" "$out/initramfs.gz" $files
-"$scripts/boot-bochs.sh" -k "$(make -s -C "$TOP" kernel-path FLAVOR=release BASE="$BASE")" \
+"$scripts/machine/initramfs.sh" -m "$(object_tree release)/mod" "$out/initramfs.gz" $files
+"$scripts/machine/boot-bochs.sh" -k "$(make -s -C "$TOP" kernel-path FLAVOR=release BASE="$BASE")" \
 	-i "$out/initramfs.gz" -o "$out" -x "$run" -t 1800
 
 # What the programs announced for the oracle has nobody to check it here
@@ -30,4 +30,4 @@ mkdir -p "$out/judged"
 cp "$out/programs" "$out/judged"
 grep -av '^oracle: ' "$out/console.log" > "$out/judged/console.log"
 : > "$out/judged/oracle.log"
-"$scripts/oracle-tap.sh" -t "$out/judged"
+"$scripts/judge/oracle-tap.sh" -t "$out/judged"

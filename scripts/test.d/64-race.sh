@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # All that can change changes at once, on the kernel that complains and on the one
-# that looks for data races. SECONDS_MIN and EDGES_MIN in the environment make it
+# that looks for data races. RACE_SECONDS and RACE_EDGES in the environment make it
 # longer.
 # slots: all
 set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "${0%/*}/../boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "${0%/*}/../machine/boot-programs.sh"
 
 unit=race
 machine='mock devices'
@@ -17,11 +17,11 @@ tests=noncoherent_dma_race_test
 
 # Every other edge waits for a grace period: expedited ones make room for more edges
 words='intel_iommu=off rcupdate.rcu_expedited=1'
-words="$words run=/tests/$tests,${SECONDS_MIN:-60},${EDGES_MIN:-10000}"
+words="$words run=/tests/$tests,${RACE_SECONDS:-60},${RACE_EDGES:-10000}"
 
 boot_unit debug off 1 "$words" -c 7
 boot_unit kcsan off 1 "$words" -c 7 -K
 wanted kcsan || exit "$failed"
-"$TOP/scripts/kcsan-tap.sh" "$(object_tree kcsan)" "${boot_out:?}/console.log" || failed=1
+"$TOP/scripts/judge/kcsan-tap.sh" "$(object_tree kcsan)" "${boot_out:?}/console.log" || failed=1
 
 exit "$failed"

@@ -6,8 +6,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "${0%/*}/../boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "${0%/*}/../machine/boot-programs.sh"
 
 tests=kvm_vfio_coherency_test
 words=run=/tests/$tests

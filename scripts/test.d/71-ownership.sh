@@ -5,8 +5,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "${0%/*}/../boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "${0%/*}/../machine/boot-programs.sh"
 
 tests=vfio_ownership_test
 words=run=/tests/$tests
@@ -20,7 +20,7 @@ vtd() {
 	out=$TOP/build/$BASE/test/$unit/$1-$2
 	tr -d '\r' < "$out/console.log" |
 		awk -v want=22 -v label="$1, VT-d, snoop control $2: " \
-			-f "$TOP/scripts/dma-tap.awk" "$out/qemu.log" - || failed=1
+			-f "$TOP/scripts/judge/dma-tap.awk" "$out/qemu.log" - || failed=1
 }
 
 # amd FLAVOR

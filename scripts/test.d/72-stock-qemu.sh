@@ -7,8 +7,8 @@ set -eu
 
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
-# shellcheck source=scripts/boot-unit.sh
-. "${0%/*}/../boot-unit.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "${0%/*}/../machine/boot-programs.sh"
 
 scripts=$TOP/scripts
 selftests=$TOP/tools/testing/selftests/kvm
@@ -17,7 +17,7 @@ table=$TOP/build/$BASE/test/stock-qemu.txt
 phases=13
 
 mkdir -p "$out"
-root=$("$scripts/emulator.sh" -r)
+root=$("$scripts/machine/emulator.sh" -r)
 
 need_packages binutils gcc libc6-dev
 as --32 -o "$out/bios.o" "$TOP/tools/testing/qemu/wbinvd_bios.s"
@@ -29,11 +29,8 @@ cc -std=gnu11 -O2 -Wall -Wextra -static -I"$selftests/include" \
 # boot FLAVOR SNOOP FLUSHES
 boot() {
 	boot_kernel "$1"
-	"$scripts/initramfs.sh" -m "$boot_modroot" "$out/$1.gz" \
-		"$out/stock_qemu_test" "$out/bios.bin" "$scripts/stock-qemu-guest.sh"
-	# shellcheck disable=SC2086 # none or one word
-	"$scripts/boot-qemu.sh" $boot_how -k "$boot_image" -i "$out/$1.gz" \
-		-o "$out/$1-$2" -s "$2" -t 1500 -x "run=/tests/stock-qemu-guest.sh,$3" -- \
+	boot_machine "$out/$1-$2" "$out/stock_qemu_test $out/bios.bin $scripts/machine/stock-qemu-guest.sh" \
+		"run=/tests/stock-qemu-guest.sh,$3" -s "$2" -t 1500 -- \
 		-virtfs "local,path=$root,mount_tag=stock,security_model=none,readonly=on,multidevs=remap"
 }
 
@@ -50,7 +47,7 @@ asked() {
 # ours FLAVOR SNOOP FLUSHES
 ours() {
 	boot "$1" "$2" "$3" || failed=1
-	"$scripts/oracle-tap.sh" -p $phases -l "$1, snoop control $2" "$out/$1-$2" || failed=1
+	"$scripts/judge/oracle-tap.sh" -p $phases -l "$1, snoop control $2" "$out/$1-$2" || failed=1
 	asked "$1" "$2"
 }
 
@@ -61,7 +58,7 @@ ours debug on 0
 
 for snoop in off on; do
 	points=$((points + 1))
-	{ boot stock-base $snoop - && "$scripts/oracle-tap.sh" -p $phases "$out/stock-base-$snoop" >&2; } ||
+	{ boot stock-base $snoop - && "$scripts/judge/oracle-tap.sh" -p $phases "$out/stock-base-$snoop" >&2; } ||
 		{ printf 'not '; failed=1; }
 	echo "ok $points - unpatched, snoop control $snoop: it runs, for comparison"
 done
@@ -70,7 +67,7 @@ echo "1..$points"
 # Host flushes per phase, of the runs given, side by side
 compare() {
 	for run; do
-		"$scripts/oracle-tap.sh" "$out/$run" | sed -n 's/^[a-z ]*ok [0-9]* - \(.*\): \([0-9]*\) host flushes.*/\1|\2/p' > "$out/$run/flushes" || :
+		"$scripts/judge/oracle-tap.sh" "$out/$run" | sed -n 's/^[a-z ]*ok [0-9]* - \(.*\): \([0-9]*\) host flushes.*/\1|\2/p' > "$out/$run/flushes" || :
 	done
 	awk -F '|' 'FNR == 1 { runs++ }
 		{ n[runs, $1] = $2 }

@@ -7,4 +7,4 @@ set -eu
 # shellcheck source=scripts/lib.sh
 . "${0%/*}/../lib.sh"
 
-SECONDS=60 SEED=1 MACHINES='mock real' PROGRAM='' UPDATE_CORPUS=0 "$TOP/scripts/fuzz.sh"
+DURATION=60 SEED=1 MACHINES='mock real' PROGRAM='' UPDATE_CORPUS=0 "$TOP/scripts/fuzz.sh"

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Checks of text: the kernel's checkpatch and kernel-doc, shellcheck, and the
+# uAPI headers, each compiled alone as a VMM author would
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/../lib.sh"
+# shellcheck source=scripts/judge/points.sh
+. "$TOP/scripts/judge/points.sh"
+
+FLAVOR=release
+need_packages g++ python3 shellcheck
+"$TOP/scripts/kernel.sh" compose
+
+exec 7> "$TOP/build/$BASE/lock-check-source"
+lock 7 -x "another check"
+
+tree=$(source_tree "$FLAVOR")
+logs=$LOGS/check
+mkdir -p "$logs"
+cd "$TOP"
+
+own_files() {
+	find arch drivers include virt samples tools -type f "$@" 2> /dev/null | sort
+}
+
+# In the composed tree, which is no git tree: there checkpatch would want one with
+# the kernel's history
+checkpatch() {
+	(cd "$tree" && perl scripts/checkpatch.pl -q --strict --no-summary "$@")
+}
+
+own_files '(' -name '*.[ch]' -o -name 'Kconfig*' ')' > "$logs/own"
+while read -r file; do
+	# By the name that it has in the kernel, if it goes there
+	path=$TOP/$file
+	[ ! -L "$tree/$file" ] || path=$file
+	set --
+	# The language of tracepoints has a layout of its own
+	! grep -q '^TRACE_EVENT' "$file" || set -- --ignore OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,SPACING
+	silent "checkpatch --strict $file" "$logs/checkpatch-$(echo "$file" | tr / -).log" \
+		checkpatch "$@" -f "$path"
+done < "$logs/own"
+
+queue=$TOP/patches/$BASE
+sed 's/#.*//' "$queue/series" | awk 'NF { print $1 }' > "$logs/queue"
+for patch in "$queue"/*.patch; do
+	patch=$(basename "$patch")
+	silent "checkpatch --strict patches/$BASE/$patch" "$logs/checkpatch-$BASE-$patch.log" \
+		checkpatch --no-signoff "$queue/$patch"
+done
+
+# A queue of hooks: new code belongs into files of its own. What is added to
+# iommufd's selftest is a test, which no kernel is built with that is in use.
+added=$(cd "$queue" && xargs -d '\n' cat < "$logs/queue" | awk '
+	/^\+\+\+ / { counts = /kvm|iommufd|virt\// && !/iommufd\/(selftest\.c|iommufd_test\.h)$/; next }
+	/^\+/ && counts { n++ }
+	END { print n + 0 }')
+silent "patches/$BASE adds $added lines to files of KVM and iommufd, 200 at most" "$logs/added.log" \
+	[ "$added" -le 200 ]
+
+kernel_doc() {
+	own_files -name '*.[ch]' ! -path 'tools/*' ! -path 'samples/*' |
+		PYTHONDONTWRITEBYTECODE=1 xargs -d '\n' "$tree/scripts/kernel-doc" -none -Werror
+}
+silent "kernel-doc is silent" "$logs/kernel-doc.log" kernel_doc
+
+compile_alone() {
+	echo "#include <linux/$1>" > "$logs/alone.$2"
+	gcc -Iinclude/uapi -Wall -Wextra -Werror -pedantic -fsyntax-only -x "$2" -std="$3" "$logs/alone.$2"
+}
+for header in kvm_iommufd.h kvm.h; do
+	silent "include/uapi/linux/$header alone as C11" "$logs/uapi-$header-c.log" compile_alone "$header" c c11
+	silent "include/uapi/linux/$header alone as C++17" "$logs/uapi-$header-c++.log" \
+		compile_alone "$header" c++ c++17
+done
+
+shell_scripts() {
+	grep -rlE '^#!/bin/(ba)?sh|^# shellcheck shell=' scripts .ci tools | xargs -d '\n' shellcheck -x
+}
+silent "shellcheck is silent" "$logs/shellcheck.log" shell_scripts
+plan

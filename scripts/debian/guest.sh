@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Runs in a real Debian as the service that boot.sh puts into its root: looks
+# whether the package is in force, gives the edu device to vfio-pci as an owner of a
+# device does, and runs Debian's own QEMU as the VMM. With 0 as its argument the package
+# was removed: looks whether the stock modules are in use. What it prints is what the
+# test machine's /init prints.
+exec > /dev/ttyS0 2>&1
+
+run() {
+	echo "run: $*"
+	"$@"
+	echo "exit: $? $1"
+}
+
+# Modules that are loaded because something asks for them are what users get
+claim() {
+	modprobe vfio-pci
+	device=$(grep -l 0x11e8 /sys/bus/pci/devices/*/device)
+	device=${device%/device}
+	echo vfio-pci > "$device/driver_override"
+	echo "${device##*/}" > /sys/bus/pci/drivers_probe
+	[ -e "$device/iommu_group" ] && [ -e "/dev/vfio/$(basename "$(readlink "$device/iommu_group")")" ]
+}
+
+has_iommufd() {
+	[ -e /dev/iommu ] && [ -e /dev/vfio/devices/vfio0 ]
+}
+
+# Debian's VFIO and KVM work, and no module of ours is loaded
+back_to_stock() {
+	claim && modprobe kvm-amd && [ -e /dev/kvm ] || return
+	! has_iommufd || return
+	for module in kvm kvm_amd vfio vfio_pci vfio_pci_core; do
+		! modinfo "$module" | grep -q '^filename:.*/updates/' || return
+	done
+	! grep -q '^iommufd ' /proc/modules
+}
+
+dmesg -n 3
+# The initramfs leaves the console in the middle of a line
+echo
+if [ "$1" = 0 ]; then
+	run back_to_stock
+else
+	run claim
+	run has_iommufd
+	modprobe kvm-amd
+	run kvm-iommufd-status
+	run systemctl start kvm-iommufd-check.service
+	run /root/stock_qemu_test -b /root/bios.bin -d "${device##*/}" 100
+fi
+echo "init: the kernel's whole log"
+dmesg
+echo "init: powering off"
+systemctl poweroff

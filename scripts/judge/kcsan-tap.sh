@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Judges the data races that a kernel with KCSAN reported: none may have a
+# function of this project on either side. Races of the base's own code with
+# itself are listed, and are not ours to judge.
+#
+# kcsan-tap.sh OBJECTS CONSOLE
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/../lib.sh"
+
+objects=$1 console=$2
+
+ours() {
+	cd "$objects"
+	# shellcheck disable=SC2086 # a list of words
+	nm $our_objects | awk '$2 ~ /^[tT]$/ { sub(/\..*/, "", $3); print $3 }' | sort -u
+}
+
+# Built without them, no race in it is ever seen
+uninstrumented() {
+	cd "$objects"
+	for object in $our_objects; do
+		nm "$object" | grep -qE ' U __tsan_(volatile_|unaligned_)?(read|write)' || echo "$object"
+	done
+}
+
+grep -aqE 'kcsan: selftest: ([0-9]+)/\1 tests passed' "$console" || die "KCSAN was off (log: $console)"
+(ours) > "${console%/*}/ours"
+[ -s "${console%/*}/ours" ] || die "$objects has none of this project's functions"
+blind=$(uninstrumented | paste -sd ' ')
+[ -z "$blind" ] || die "KCSAN looks at no access in $blind"
+
+tr -d '\r' < "$console" | awk '
+	FILENAME != "-" { ours[$1]; next }
+	/^init: the kernel.s whole log/ { exit }
+	sub(/^.*BUG: KCSAN: (data-race|assert: race) in /, "") {
+		if (seen[$0]++)
+			next
+		n = split($0, side, " / ")
+		mine = 0
+		for (i = 1; i <= n; i++) {
+			# As the compiler may have named it, or with the offset in it
+			sub(/[.+].*/, "", side[i])
+			if (side[i] in ours)
+				mine = 1
+		}
+		if (mine)
+			races[++bad] = $0
+		else
+			print "# in the base alone: " $0
+	}
+	END {
+		for (i = 1; i <= bad; i++)
+			print "not ok " i " - data race in " races[i]
+		if (!bad)
+			print "ok 1 - no data race in the functions of this project"
+		print "1.." (bad ? bad : 1)
+		exit bad > 0
+	}' "${console%/*}/ours" -

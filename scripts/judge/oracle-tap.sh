@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Compares what programs expected (console.log) with what the machine executed (oracle.log),
+# and the programs that ran with those that the kernel's command line names (programs).
+#
+# oracle-tap.sh [-p PHASES] [-t] [-l LABEL] OUTDIR
+#   -p  this many phases have to have been declared
+#   -t  also pass on the TAP points that the programs printed
+#   -l  put in front of each name
+# A program expects, as tools/testing/selftests/kvm/include/oracle.h has it say it,
+#
+#	oracle: ID[*ROUNDS] HOST[+SOME...][/GUEST] NAME
+#
+# HOST is the flushes of the host in phase ID, in all or for each CPU: N, N-M or - for
+# any, with commas between CPUs. With ROUNDS there are so many such phases, of which at
+# least one fits each SOME. GUEST is the WBINVDs and WBNOINVDs that guests execute; where
+# it is not said, at least one in each phase. WBNOINVD is never the host's.
+#
+# Prints TAP points, one per phase and one per program, and their plan.
+# Exits 1 if any of them is "not ok".
+set -eu
+
+scripts=$(dirname "$(dirname "$(readlink -f "$0")")")
+# shellcheck source=scripts/lib.sh
+. "$scripts/lib.sh"
+
+phases='' nested=0 label=''
+while getopts p:tl: opt; do
+	case $opt in
+	p) phases=$OPTARG ;;
+	t) nested=1 ;;
+	l) label="$OPTARG: " ;;
+	*) exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# -eq 1 ] || die "usage: oracle-tap.sh [-p PHASES] [-t] [-l LABEL] OUTDIR"
+
+for log in "$1/console.log" "$1/oracle.log" "$1/programs"; do
+	[ -r "$log" ] || die "$log is not there: boot-qemu.sh writes it"
+done
+
+tr -d '\r' < "$1/console.log" |
+	awk -v label="$label" -v want="$phases" -v nested="$nested" -f "$scripts/judge/oracle-tap.awk" \
+		file=oracle "$1/oracle.log" file=programs "$1/programs" file=console -

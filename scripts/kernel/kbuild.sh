@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# kbuild.sh OBJECTS WORD...: the kernel's make for an object tree that stands in
+# its source tree. Paths are relative then, and what was compiled in one object
+# tree is in the compiler cache for every other.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/../lib.sh"
+
+# The words of our make are not the kernel's
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL KBUILD_OUTPUT O V CROSS_COMPILE LLVM KCFLAGS
+
+export CCACHE_DIR="$CACHE/ccache" CCACHE_NOHASHDIR=1
+export KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' KBUILD_BUILD_VERSION=1
+export KBUILD_BUILD_USER=kvm-iommufd KBUILD_BUILD_HOST=kvm-iommufd
+
+# Of our own objects the coverage is of interest, where CONFIG_GCOV_KERNEL or
+# CONFIG_KCOV is on, and the data races, where CONFIG_KCSAN is. kbuild asks for each
+# object, and this is expanded there; virt/kvm it reaches through arch/x86/kvm
+# shellcheck disable=SC2086 # a list of words
+ours=$(printf '%s ' $our_objects; printf '%%/%s ' $our_objects)
+covered="\$(if \$(filter $ours,\$@),y)"
+raced="\$(if \$(filter $ours,\$@),y,n)"
+
+objects=$1
+shift
+exec make -C "$(dirname "$objects")" O="$objects" ARCH=x86 LOCALVERSION= CC='ccache gcc' \
+	GCOV_PROFILE="$covered" KCOV_INSTRUMENT="$covered" KCSAN_SANITIZE="$raced" \
+	-j"${JOBS:-$(nproc)}" "$@"

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# For test units that boot the same programs on several machines; sourced after
+# lib.sh. The unit sets $unit, its name, and $tests, programs that
+# scripts/selftests/build-kvm.sh makes; $failed is what it is to exit with. $machine
+# is what points call a machine that is not VT-d with or without snoop control.
+
+# shellcheck disable=SC2034 # the unit exits with it
+failed=0
+
+# boot_kernel FLAVOR: makes it, and leaves what boots it in boot_image, the root of its
+# modules in boot_modroot, and in boot_how boot-qemu.sh's options for it. "stock" is
+# Debian's kernel with our modules, the form that people have, "stock-base" with
+# unpatched ones.
+boot_kernel() {
+	case $1 in
+	stock | stock-base)
+		boot_of=release
+		[ "$1" = stock ] || boot_of=base
+		make -s -C "$TOP" modules BASE="$BASE" FLAVOR=$boot_of >&2
+		boot_image=$(make -s -C "$TOP" image-path BASE="$BASE" FLAVOR=$boot_of)
+		boot_modroot=$(make -s -C "$TOP" modules-path BASE="$BASE" FLAVOR=$boot_of)
+		boot_modroot=${boot_modroot%/lib/modules/*}
+		boot_how=-j
+		;;
+	*)
+		make -s -C "$TOP" kernel BASE="$BASE" FLAVOR="$1" >&2
+		boot_image=$(object_tree "$1")/arch/x86/boot/bzImage
+		boot_modroot=$(object_tree "$1")/mod
+		boot_how=
+		;;
+	esac
+}
+
+# boot_machine OUT FILES WORDS [boot-qemu.sh's other options]: boots the kernel of
+# boot_kernel with FILES, a list of words, in its initramfs. OUT gets the logs.
+boot_machine() {
+	machine_out=$1 machine_files=$2 machine_words=$3
+	shift 3
+	# shellcheck disable=SC2086 # a list of words
+	"$TOP/scripts/machine/initramfs.sh" -m "$boot_modroot" "$machine_out.gz" $machine_files
+	# shellcheck disable=SC2086 # none or one word
+	"$TOP/scripts/machine/boot-qemu.sh" $boot_how -k "$boot_image" -i "$machine_out.gz" -o "$machine_out" \
+		-x "$machine_words" "$@"
+}
+
+# boot_unit FLAVOR SNOOP PHASES WORDS [boot-qemu.sh's other options]
+boot_unit() {
+	wanted "$1" || return 0
+	boot_flavor=$1 boot_snoop=$2 boot_phases=$3 boot_words=$4
+	shift 4
+	boot_out=$TOP/build/$BASE/test/${unit:?}/$boot_flavor-$boot_snoop
+	boot_label="$boot_flavor, ${machine:-VT-d, snoop control $boot_snoop}"
+
+	boot_kernel "$boot_flavor"
+	[ -n "${boot_tests-}" ] || {
+		[ "$boot_flavor" = release ] || make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
+		boot_tests=$("$TOP/scripts/selftests/build-kvm.sh")
+	}
+	# Races have to be as likely as on the other kernels
+	[ -z "$boot_how" ] || boot_words="preempt=full $boot_words"
+
+	boot_result=ok
+	boot_machine "$boot_out" "$(for boot_test in ${tests:?}; do echo "$boot_tests/$boot_test"; done)" \
+		"snoop=$boot_snoop $boot_words" -s "$boot_snoop" -t 3000 "$@" || boot_result='not ok' failed=1
+	echo "$boot_result 1 - $boot_label: the machine ran to its end and the kernel did not complain"
+	echo "1..1"
+	"$TOP/scripts/judge/oracle-tap.sh" -t -p "$boot_phases" -l "$boot_label" "$boot_out" || failed=1
+}

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# /init of the machine under test; scripts/machine/initramfs.sh says what it understands.
+# shellcheck disable=SC3040
+
+export PATH=/bin:/sbin HOME=/root
+/bin/busybox --install -s /bin
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+exec < /dev/console > /dev/console 2>&1
+
+mount -t debugfs debugfs /sys/kernel/debug
+mount -t tracefs tracefs /sys/kernel/tracing 2> /dev/null
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mkdir -p /dev/shm
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+ip link set lo up 2> /dev/null
+
+# busybox's modprobe knows no softdeps, by which vfio loads type1
+for module in kvm_amd kvm_intel vfio_pci vfio_iommu_type1 iommufd virtio_pci 9pnet_virtio 9p; do
+	modprobe "$module" 2> /dev/null
+done
+
+bind_edu() {
+	for device in /sys/bus/pci/devices/*; do
+		[ "$(cat "$device/vendor" "$device/device")" = "0x1234
+0x11e8" ] || continue
+		echo vfio-pci > "$device/driver_override"
+		echo "${device##*/}" > /sys/bus/pci/drivers_probe ||
+			echo "init: ${device##*/} could not be bound to vfio-pci"
+	done
+}
+
+# Not from the kernel's log, which programs may fill
+for results in /sys/kernel/debug/kunit/*/results; do
+	[ ! -e "$results" ] || sed 's/^/kunit: /' "$results"
+done
+
+# What tells that the kernel is on the watch: by the end of a long run the messages of
+# the programs may have pushed it out of the kernel's log
+dmesg | grep -e '^kcsan: selftest:' -e '^kmemleak: Kernel memory leak detector' \
+	-e '^kasan: KernelAddressSanitizer' -e '^Lock dependency validator:'
+
+read -r cmdline < /proc/cmdline
+
+case " $cmdline " in
+*" bind=no "*) ;;
+*) [ ! -d /sys/bus/pci ] || bind_edu ;;
+esac
+
+for word in $cmdline; do
+	case $word in
+	run=*) ;;
+	*) continue ;;
+	esac
+	program=$(echo "${word#run=}" | tr , ' ')
+	echo "run: $program"
+	cd /tmp || exit
+	# The words are the program's arguments
+	# shellcheck disable=SC2086
+	$program
+	echo "exit: $? ${program%% *}"
+done
+
+case " $cmdline " in
+*" shell "*)
+	echo "init: the programs are in /tests; exit powers the machine off"
+	setsid cttyhack sh
+	;;
+esac
+
+# Seconds since boot
+seconds() {
+	cut -d. -f1 /proc/uptime
+}
+
+leaks=/sys/kernel/debug/kmemleak
+ended=$(seconds)
+case " $cmdline " in
+*" shell "*) leaks=/none ;;
+esac
+if [ -e $leaks ] && echo scan > $leaks; then
+	# It reports what two scans found, at the second of which it is five seconds
+	# old (MSECS_MIN_AGE); nothing tells when that has come. The first scan may
+	# well take longer.
+	while [ "$(seconds)" -lt $((ended + 6)) ]; do
+		sleep 1
+	done
+	echo scan > $leaks && cat $leaks &&
+		echo "init: searched for leaks, $(($(seconds) - ended)) s"
+fi
+
+# It turns itself off at the first complaint, and where its tables are full
+! grep -q '^ debug_locks: *1$' /proc/lockdep_stats 2> /dev/null || echo "init: lockdep is on"
+
+# In hexadecimal, which looks like nothing else that is looked for on the console,
+# and with no message of the kernel in between
+if [ -d /sys/kernel/debug/gcov ]; then
+	dmesg -n 1
+	mkdir /tmp/gcov
+	find /sys/kernel/debug/gcov -name '*.gcda' | while read -r counts; do
+		cat "$counts" > "/tmp/gcov/$(echo "${counts#/sys/kernel/debug/gcov}" | tr / '#')"
+	done
+	tar -C /tmp/gcov -cz . | xxd -p | sed 's/^/gcov: /'
+fi
+
+echo "init: the kernel's whole log"
+dmesg
+echo "init: powering off"
+# Setting the terminal waits until the line has taken all that was written
+stty -echo
+poweroff -f

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Builds our KVM selftests, static, against the composed tree's KVM selftest
+# library, and prints the directory that holds them.
+#
+# What stands in tools/testing/selftests/kvm/x86 and includes the library is a
+# test, what stands in lib/x86 is linked to each. The library of Linux 6.12 has
+# x86_64 in its place; ours are in x86 on every base.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/../lib.sh"
+
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL O V
+
+objects=$(object_tree release)
+tree=$(source_tree release)/tools/testing/selftests/kvm
+out=$TOP/build/$BASE/selftests/kvm
+log=$LOGS/build-selftests-$BASE.log
+
+need_packages gcc libc6-dev make
+[ -d "$objects/usr/include/linux" ] ||
+	die "$objects/usr/include is not there: run make kernel BASE=$BASE"
+# The library of later kernels has one for VFIO in it
+[ ! -e "$tree/../vfio/lib/libvfio.mk" ] || need_packages uuid-dev
+
+cd "$TOP/tools/testing/selftests/kvm"
+tests=$(grep -l -E '"(kvm_util|test_util)\.h"' x86/*.c | sed 's/\.c$//' | paste -sd ' ')
+library=$(echo lib/x86/*.c)
+mkdir -p "$out"
+cd "$tree"
+
+# The library's makefile adds its own to these
+# shellcheck disable=SC2046 # a list of words
+TEST_GEN_PROGS=$tests LIBKVM=$library \
+	make ARCH=x86 OUTPUT="$out" LDFLAGS=-static EXTRA_CFLAGS=-Iinclude/x86 \
+	KHDR_INCLUDES="-isystem $objects/usr/include" \
+	-j"${JOBS:-$(nproc)}" $(for test in $tests; do echo "$out/$test"; done) > "$log" 2>&1 ||
+	failed "$log" "the KVM selftests did not build"
+echo "$out/x86"

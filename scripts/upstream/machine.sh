@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Runs upstream's selftests on one kernel, on as many machines as it takes: where one
+# stops, or hangs, the program that it was at has failed, and the next one goes on
+# with those behind.
+#
+# machine.sh FLAVOR PROGRAMS OUT LIMIT
+#
+# PROGRAMS is a directory, of whose files each may take LIMIT seconds. OUT.1, OUT.2,
+# ... get the consoles.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/../lib.sh"
+
+# shellcheck source=scripts/machine/boot-programs.sh
+. "$TOP/scripts/machine/boot-programs.sh"
+
+flavor=$1 out=$3 limit=$4
+left=$out.left
+
+said() {
+	grep -ac '^upstream: ' "$console" 2> /dev/null || :
+}
+
+# A machine that says nothing for longer than a program may take, its own boot
+# included, is not going to
+watch() {
+	before=-1 since=$(date +%s)
+	while sleep 5 && kill -0 "$1" 2> /dev/null; do
+		after=$(said)
+		if [ "$after" != "$before" ]; then
+			before=$after since=$(date +%s)
+		elif [ $(($(date +%s) - since)) -gt $((limit + 120)) ]; then
+			echo "note: $flavor hangs in $(begun | tail -n 1), and is stopped" >&2
+			kill "$1"
+		fi
+	done
+}
+
+# In the order in which they were begun
+begun() {
+	tr -d '\r' < "$console" 2> /dev/null | sed -n 's/^upstream: run //p'
+}
+
+rm -rf "$left" "$out".[0-9]*
+boot_kernel "$flavor"
+cp -r "$2" "$left"
+machine=0
+while [ -n "$(ls "$left")" ]; do
+	machine=$((machine + 1))
+	[ "$machine" -lt 10 ] || die "$flavor: nine machines stopped (logs: $out.*)"
+	console=$out.$machine/console.log
+	boot_machine "$out.$machine" "$left:/tests/upstream $TOP/scripts/upstream/guest.sh" \
+		"intel_iommu=off run=/tests/guest.sh,$limit" -W -c 2 -m 4G -t 14400 &
+	booted=$!
+	trap 'kill "$booted"; wait; exit 130' HUP INT TERM
+	watch "$booted"
+	wait "$booted" || echo "note: machine $machine of $flavor did not get to its end" >&2
+	begun > "$out.begun"
+	[ -s "$out.begun" ] || die "$flavor runs none of upstream's programs (log: $console)"
+	while read -r name; do rm "$left/$name"; done < "$out.begun"
+done
+rm -r "$left" "$out.begun"
