@@ -19,9 +19,9 @@ tab=$(printf '\t')
 measure() {
 	boot_kernel "$1"
 	boot_machine "$work/$1" "$selftests/noncoherent_dma_bench" run=/tests/noncoherent_dma_bench -c 1 -s off -I -t 600
-	grep -q '^exit: 0 ' "$work/$1/console.log" ||
-		die "the benchmark failed on the kernel $1 (log: $work/$1/console.log)"
-	tr -d '\r' < "$work/$1/console.log" |
+	grep -q '^exit: 0 ' "$work/$1/output.log" ||
+		die "the benchmark failed on the kernel $1 (log: $work/$1/output.log)"
+	tr -d '\r' < "$work/$1/output.log" |
 		awk -f "$scripts/measure/bench.awk" "$work/$1/oracle.log" - > "$work/$1.txt"
 	awk -F '\t' '!$2 { exit 1 } END { exit !NR }' "$work/$1.txt" ||
 		die "the benchmark did not count everything on the kernel $1 (log: $work/$1.txt)"

@@ -48,5 +48,5 @@ fi
 status=0
 # shellcheck disable=SC2086 # a list of words
 boot_machine "$out" "$*" "$words" $options || status=$?
-[ -z "${RUN-}" ] || tr -d '\r' < "$out/console.log" | sed "/^init: the kernel's whole log/,\$d"
+[ -z "${RUN-}" ] || tr -d '\r' < "$out/output.log"
 exit $status

@@ -5,7 +5,7 @@
 #
 # coverage.sh [UNIT...]
 #
-# Each machine hands its counts out at the end of its console, see scripts/machine/init.sh;
+# Each machine hands its counts out at the end of its output, see scripts/machine/init.sh;
 # they are added up and judged by gcov. What no test reaches is printed with the
 # reason that tools/testing/coverage/unreached.txt has for it.
 set -eu
@@ -49,22 +49,22 @@ failed=0
 logged "$log" units_text env COVERAGE=1 FLAVORS=release "$scripts/test.sh" "$@" || failed=1
 tail -n 1 "$log"
 
-find "$TOP/build/$BASE/test" -name console.log ! -path '*/judged/*' -newer "$work/began" \
-	-exec grep -al '^gcov: ' {} + | sort > "$work/consoles"
-[ -s "$work/consoles" ] || failed "$log" "no machine handed out what it counted"
-while read -r console; do
-	machine=$(dirname "${console#"$TOP/build/$BASE/test/"}")
+find "$TOP/build/$BASE/test" -name output.log ! -path '*/judged/*' -newer "$work/began" \
+	-exec grep -al '^gcov: ' {} + | sort > "$work/outputs"
+[ -s "$work/outputs" ] || failed "$log" "no machine handed out what it counted"
+while read -r output; do
+	machine=$(dirname "${output#"$TOP/build/$BASE/test/"}")
 	machine=$work/machines/$(echo "$machine" | tr / -)
-	counts "$console" "$machine"
+	counts "$output" "$machine"
 	if [ -d "$work/counts" ]; then
 		gcov-tool merge -o "$work/merged" "$work/counts" "$machine/counts" >> "$log" 2>&1 ||
-			failed "$log" "the counts of $console do not fit those before"
+			failed "$log" "the counts of $output do not fit those before"
 		rm -r "$work/counts"
 		mv "$work/merged" "$work/counts"
 	else
 		cp -R "$machine/counts" "$work/counts"
 	fi
-done < "$work/consoles"
+done < "$work/outputs"
 
 # Counts and notes side by side, which is where gcov looks
 objects=$(COVERAGE=1 object_tree release)

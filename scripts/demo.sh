@@ -71,7 +71,7 @@ demonstrate() {
 	[ $status = 0 ] || exit $status
 	for snoop in off on; do
 		awk -v kernel="$1" -v snoop="$snoop" -f "$scripts/demo/judge.awk" \
-			"$out/$1-$snoop/console.log" "$out/$1-$snoop/oracle.log" >> "$out/facts"
+			"$out/$1-$snoop/output.log" "$out/$1-$snoop/oracle.log" >> "$out/facts"
 	done
 	awk -f "$scripts/demo/json.awk" "$out/facts" > "$out/result.json"
 	echo

@@ -10,7 +10,7 @@
 #   PROGRAM=file     run this program once instead, on the machine that MACHINES names
 #   UPDATE_CORPUS=1  the corpus in the tree becomes what the run ended with
 #
-# build/fuzz/MACHINE/ has the console, in share/programs the corpus that the run
+# build/fuzz/MACHINE/ has the console and the output, in share/programs the corpus that the run
 # ended with, and in share/current the program that ran last.
 set -eu
 
@@ -50,13 +50,13 @@ boot() {
 	# What KASAN finds may well hang the machine next
 	words='rcupdate.rcu_expedited=1 snoop=off kasan.fault=panic'
 	[ "$1" != mock ] || words="$words intel_iommu=off"
-	rm -f "$out/console.log"
+	rm -f "$out/output.log"
 	# Two functions of one device share a group as well as two devices behind a bridge,
 	# which would be reset with its bus at each use, and for a second
-	tail -n +1 --pid=$$ -F "$out/console.log" 2> /dev/null |
+	tail -n +1 --pid=$$ -F "$out/output.log" 2> /dev/null |
 		grep -a --line-buffered '^# [0-9]* s:' >&2 &
 	result=ok
-	boot_machine "$out" "$selftests/$program" "$words run=/tests/$program,$options,$1" \
+	boot_machine "$out" "$selftests/$program" "$words limit=$((each * 3 + 800)) run=/tests/$program,$options,$1" \
 		-c 4 -d 2 -m 512M -t $((each * 3 + 900)) -- \
 		-device edu,addr=7.0,multifunction=on -device edu,addr=7.1 \
 		-virtfs "local,path=$out/share,mount_tag=fuzz,security_model=none,multidevs=remap" ||
@@ -64,7 +64,7 @@ boot() {
 	echo "$result 1 - $1: the machine ran to its end and the kernel did not complain"
 	echo "1..1"
 	[ "$result" = ok ] || sed 's/^/# last program: /' "$out/share/current"
-	tr -d '\r' < "$out/console.log" | sed -n '/^run: /,/^exit: /{ /^#/p; }'
+	tr -d '\r' < "$out/output.log" | sed -n '/^run: /,/^exit: /{ /^#/p; }'
 	"$TOP/scripts/judge/oracle-tap.sh" -t -l "$1" "$out" || failed=1
 }
 

@@ -50,7 +50,7 @@ start() {
 # results KERNEL RUN: leaves them in $work/KERNEL.RUN
 results() {
 	cat "$work/$1-$2".[0-9]/console.log > "$work/$1-$2.log"
-	awk -f "$scripts/upstream/results.awk" "$work/$1-$2.log" > "$work/$1.$2"
+	cat "$work/$1-$2".[0-9]/output.log | awk -f "$scripts/upstream/results.awk" > "$work/$1.$2"
 	# shellcheck source=scripts/judge/boot-verdict.sh
 	if (. "$scripts/judge/boot-verdict.sh" && grep -aqE "$splat" "$work/$1-$2.log"); then
 		printf 'the kernel does not complain\tfail\n'

@@ -5,7 +5,8 @@
 # device does, and runs Debian's own QEMU as the VMM. With 0 as its argument the package
 # was removed: looks whether the stock modules are in use. What it prints is what the
 # test machine's /init prints.
-exec > /dev/ttyS0 2>&1
+stty -F /dev/ttyS1 115200
+exec > /dev/ttyS1 2>&1
 
 run() {
 	echo "run: $*"
@@ -37,9 +38,6 @@ back_to_stock() {
 	! grep -q '^iommufd ' /proc/modules
 }
 
-dmesg -n 3
-# The initramfs leaves the console in the middle of a line
-echo
 if [ "$1" = 0 ]; then
 	run back_to_stock
 else
@@ -50,7 +48,6 @@ else
 	run systemctl start kvm-iommufd-check.service
 	run /root/stock_qemu_test -b /root/bios.bin -d "${device##*/}" 100
 fi
-echo "init: the kernel's whole log"
-dmesg
+dmesg > /dev/ttyS0
 echo "init: powering off"
 systemctl poweroff

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# Joins what the reference VMM and KVM said (console.log) with what the machine
+# Joins what the reference VMM and KVM said (output.log) with what the machine
 # executed (oracle.log), and says of each step whether it was right.
 #
-# awk -v kernel=ours|unpatched -v snoop=on|off -f judge.awk console.log oracle.log
+# awk -v kernel=ours|unpatched -v snoop=on|off -f judge.awk output.log oracle.log
 #
 # Writes one line of key=value words per step; "verdict" is right or wrong, "why"
 # says what was wrong. The line with step=- counts the flushes between the steps.

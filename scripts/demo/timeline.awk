@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The data of the demo's timeline: one run, as blocks for gnuplot's "index".
 #
-# awk -v kernel=ours|unpatched -v snoop=on|off -f timeline.awk FACTS console.log
+# awk -v kernel=ours|unpatched -v snoop=on|off -f timeline.awk FACTS output.log
 #
 #   0  steps: x of the middle, name, host flushes, asked, 1 if right
 #   1  what the device can do: from, to, 0 blocked | 1 coherent | 2 non-coherent, text

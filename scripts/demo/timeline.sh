@@ -17,7 +17,7 @@ for kernel in ours unpatched; do
 	kernels="$kernels $kernel"
 	for snoop in off on; do
 		awk -v kernel="$kernel" -v snoop="$snoop" -f "$scripts/demo/timeline.awk" \
-			"$out/facts" "$out/$kernel-$snoop/console.log" > "$out/$kernel-$snoop/timeline.dat"
+			"$out/facts" "$out/$kernel-$snoop/output.log" > "$out/$kernel-$snoop/timeline.dat"
 	done
 done
 gnuplot -e "dir='$out'; kernels='${kernels# }'" "$scripts/demo/timeline.gp"

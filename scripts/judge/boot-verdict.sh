@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# Waits for a boot and judges it by its console: did it get to the end, and did
-# the kernel complain? Sourced after lib.sh.
+# Waits for a boot and judges it: did it get to the end, and did the kernel complain?
+# Sourced after lib.sh.
 # shellcheck disable=SC2034 # boot_status is for who sources this
 
 splat='BUG:|WARNING:|KASAN|UBSAN|KCSAN|Oops|Kernel panic|general protection fault'
@@ -39,27 +39,54 @@ built_as() {
 	esac
 }
 
-# boot_wait PID CONSOLE KERNEL-COMMAND-LINE: leaves the exit status in boot_status, and
-# beside CONSOLE in programs what init.sh is to run
+: "${boot_quiet:=600}"
+
+# boot_wait PID OUTDIR KERNEL-COMMAND-LINE fail|tolerate|races: leaves the exit status in
+# boot_status, and in OUTDIR/programs what init.sh is to run. Dies where the kernel
+# complained or hung.
 boot_wait() {
 	boot_pid=$1
 	for boot_word in $3; do
 		case $boot_word in
 		run=*) echo "${boot_word#run=}" | tr , ' ' ;;
 		esac
-	done > "${2%/*}/programs"
+	done > "$2/programs"
+	rm -f "$2/silent"
 	trap 'kill "$boot_pid"; exit 130' HUP INT TERM
-	boot_programs=$(echo "$3" | grep -o 'run=' | wc -l)
-	boot_started=$(date +%s)
-	while sleep 1 && kill -0 "$boot_pid" 2> /dev/null; do
-		boot_done=$(grep -ac '^exit: ' "$2" 2> /dev/null || :)
-		progress "machine: ${boot_done:-0} of $boot_programs programs run, $(($(date +%s) - boot_started)) s"
-	done > /dev/null &
+	boot_watch "$2" "$4" > /dev/null &
 	boot_watcher=$!
 	boot_status=0
 	wait "$boot_pid" || boot_status=$?
 	kill "$boot_watcher" 2> /dev/null || :
 	progress_end
+	boot_complaint "$2/console.log" "$4"
+	[ ! -e "$2/silent" ] || boot_failed "$2/console.log" "the machine said nothing for $boot_quiet seconds"
+}
+
+# boot_watch OUTDIR fail|tolerate|races: shows how far the machine is, and stops it where
+# there is nothing to wait for: the kernel complained, which is a failure whatever comes
+# behind, or nothing was said for $boot_quiet seconds
+boot_watch() {
+	boot_programs=$(wc -l < "$1/programs")
+	boot_started=$(date +%s) boot_said=0 boot_since=$boot_started
+	while sleep 1 && kill -0 "$boot_pid" 2> /dev/null; do
+		boot_now=$(date +%s)
+		boot_done=$(grep -ac '^exit: ' "$1/output.log" 2> /dev/null || :)
+		progress "machine: ${boot_done:-0} of $boot_programs programs run, $((boot_now - boot_started)) s"
+		if [ "$2" = fail ] && grep -aqE "$splat" "$1/console.log" 2> /dev/null; then
+			# The rest of what it has to say
+			sleep 5
+			break
+		fi
+		boot_saying=$(cat "$1/console.log" "$1/output.log" 2> /dev/null | wc -c)
+		[ "$boot_saying" = "$boot_said" ] || boot_since=$boot_now
+		boot_said=$boot_saying
+		if [ $((boot_now - boot_since)) -ge "$boot_quiet" ]; then
+			: > "$1/silent"
+			break
+		fi
+	done
+	kill "$boot_pid" 2> /dev/null || :
 }
 
 # boot_failed LOG WHAT
@@ -72,9 +99,10 @@ boot_failed() {
 	die "$2 (log: $1)"
 }
 
-# boot_verdict CONSOLE fail|tolerate|races FLAVOR: what is printed about data races is for
-# somebody else to judge
-boot_verdict() {
+# boot_complaint CONSOLE fail|tolerate|races: dies where the kernel complained; what is
+# printed about data races is for somebody else to judge
+boot_complaint() {
+	[ -e "$1" ] || return 0
 	boot_line=$(grep -anE "$splat" "$1" | case $2 in races) grep -v -e 'BUG: KCSAN: ' -e 'kcsan: ' ;; *) cat ;; esac |
 		sed -n '1s/:.*//p')
 	if [ -n "$boot_line" ]; then
@@ -85,10 +113,14 @@ boot_verdict() {
 		} >&2
 		[ "$2" = tolerate ] || die "the kernel complained (log: $1)"
 	fi
-	grep -aq '^init: powering off' "$1" ||
-		boot_failed "$1" "the machine stopped before all programs had run"
-	promises "$3" | while IFS= read -r boot_promise; do
-		tr -d '\r' < "$1" | grep -aqE "$boot_promise" ||
-			boot_failed "$1" "the kernel is $3 and does not say: $boot_promise"
+}
+
+# boot_verdict OUTDIR FLAVOR: did it get to its end, and keep its promises?
+boot_verdict() {
+	grep -aqs '^init: powering off' "$1/output.log" ||
+		boot_failed "$1/console.log" "the machine stopped before all programs had run"
+	promises "$2" | while IFS= read -r boot_promise; do
+		cat "$1/console.log" "$1/output.log" | tr -d '\r' | grep -aqE "$boot_promise" ||
+			boot_failed "$1/console.log" "the kernel is $2 and does not say: $boot_promise"
 	done
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Compares the DMA that a program declared on the console (second file)
+# Compares the DMA that a program declared in its output (second file)
 #
 #	dma: blocked|allowed IOVA WHAT
 #

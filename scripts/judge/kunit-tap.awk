@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # A KUnit suite as flat TAP: one point per case, and one per parameter of a
-# parameterized case. -v suite=NAME -v label=TEXT. On the console /init has put
+# parameterized case. -v suite=NAME -v label=TEXT. In its output /init has put
 # "kunit: " in front of the results.
 #
 # A case that the plan announces and that has no result is a failure.

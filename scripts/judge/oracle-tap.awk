@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# For oracle-tap.sh: file=oracle, file=programs and file=console say which is next.
+# For oracle-tap.sh: file=oracle, file=programs and file=output say which is next.
 
 BEGIN { SAID = 20 }
 
@@ -129,9 +129,6 @@ file == "programs" {
 	next
 }
 
-# What follows is the kernel's log again
-/^init: the kernel's whole log/ { exit }
-
 # The last that a program said, for when it fails
 running != "" { said[++lines % SAID] = $0 }
 
@@ -213,7 +210,7 @@ END {
 	for (id in closed)
 		if (closed[id] > opened[id])
 			point(0, "phase " id ": the oracle saw " closed[id] \
-				 ", the console names " opened[id] + 0)
+				 ", the output names " opened[id] + 0)
 	if (want != "" && declared + 0 != want)
 		point(0, declared + 0 " phases were declared, " want " were to be")
 	if (!points)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Compares what programs expected (console.log) with what the machine executed (oracle.log),
+# Compares what programs expected (output.log) with what the machine executed (oracle.log),
 # and the programs that ran with those that the kernel's command line names (programs).
 #
 # oracle-tap.sh [-p PHASES] [-t] [-l LABEL] OUTDIR
@@ -36,10 +36,10 @@ done
 shift $((OPTIND - 1))
 [ $# -eq 1 ] || die "usage: oracle-tap.sh [-p PHASES] [-t] [-l LABEL] OUTDIR"
 
-for log in "$1/console.log" "$1/oracle.log" "$1/programs"; do
+for log in "$1/output.log" "$1/oracle.log" "$1/programs"; do
 	[ -r "$log" ] || die "$log is not there: boot-qemu.sh writes it"
 done
 
-tr -d '\r' < "$1/console.log" |
+tr -d '\r' < "$1/output.log" |
 	awk -v label="$label" -v want="$phases" -v nested="$nested" -f "$scripts/judge/oracle-tap.awk" \
-		file=oracle "$1/oracle.log" file=programs "$1/programs" file=console -
+		file=oracle "$1/oracle.log" file=programs "$1/programs" file=output -

@@ -8,7 +8,8 @@
 #   -x WORDS    more kernel command line: run=/tests/name,arg ...
 #   -t SECONDS  timeout (default 600)
 #   -W          tolerate splats (they are still printed)
-# One CPU, no oracle. OUTDIR gets console.log and bochs.log.
+# One CPU, no oracle. OUTDIR gets console.log, the kernel's messages, output.log, what
+# init and the programs said, and bochs.log.
 set -eu
 
 scripts=$(dirname "$(dirname "$(readlink -f "$0")")")
@@ -18,7 +19,7 @@ scripts=$(dirname "$(dirname "$(readlink -f "$0")")")
 . "$scripts/judge/boot-verdict.sh"
 
 usage() {
-	sed -n 's/^# \?//; 4,12p' "$0" >&2
+	sed -n 's/^# \?//; 4,13p' "$0" >&2
 	exit 2
 }
 
@@ -49,7 +50,8 @@ need_packages bochs bochsbios vgabios grub-pc-bin grub-common xorriso mtools
 # Bochs takes paths relative to where it runs, and leaves its own files there
 mkdir -p "$outdir"
 outdir=$(readlink -f "$outdir")
-rm -f "$outdir/console.log" "$outdir/bochs.log"
+rm -f "$outdir/console.log" "$outdir/output.log" "$outdir/bochs.log"
+[ "$splats" != fail ] || words="panic_on_warn=1 $words"
 
 # What Bochs gets wrong would make an unpatched kernel complain: it announces
 # hyper-threading (CPUID bit 28) for one CPU, and skylake_x has wrong XSAVE sizes.
@@ -59,7 +61,7 @@ mkdir -p "$iso/root/boot/grub"
 cp "$kernel" "$iso/root/bzImage"
 cp "$initramfs" "$iso/root/initramfs"
 cat > "$iso/root/boot/grub/grub.cfg" <<EOF
-linux /bzImage console=ttyS0,115200 loglevel=5 clearcpuid=28 panic=-1 oops=panic kmemleak=on $words
+linux /bzImage console=ttyS0,115200 loglevel=5 clearcpuid=28 panic=-1 oops=panic kmemleak=on output=ttyS1 $words
 initrd /initramfs
 boot
 EOF
@@ -71,6 +73,7 @@ cpu: model=$model, count=1, ips=50000000, ignore_bad_msrs=1
 memory: guest=$memory, host=$memory
 display_library: rfb, options="timeout=0"
 com1: enabled=1, mode=file, dev=$outdir/console.log
+com2: enabled=1, mode=file, dev=$outdir/output.log
 ata0-master: type=cdrom, path=$iso/k.iso, status=inserted
 boot: cdrom
 log: $outdir/bochs.log
@@ -80,10 +83,10 @@ EOF
 echo c > "$iso/rc"
 
 (cd "$iso" && exec timeout -k 5 "$timeout" bochs -q -f bochsrc -rc rc) > "$outdir/bochs.out" 2>&1 < /dev/null &
-boot_wait $! "$outdir/console.log" "$words"
+boot_wait $! "$outdir" "$words" "$splats"
 
 case $boot_status in
 124|137) boot_failed "$outdir/console.log" "the machine did not power off within $timeout seconds" ;;
 esac
 [ -s "$outdir/console.log" ] || boot_failed "$outdir/bochs.log" "Bochs exited with status $boot_status"
-boot_verdict "$outdir/console.log" "$splats" "$(built_as "$kernel")"
+boot_verdict "$outdir" "$(built_as "$kernel")"

@@ -44,26 +44,61 @@ boot_machine() {
 		-x "$machine_words" "$@"
 }
 
-# boot_unit FLAVOR SNOOP PHASES WORDS [boot-qemu.sh's other options]
+# boot_behind OUT WORDS: those of WORDS but for the programs that were begun in OUT, which
+# from now on are all that OUT is judged by
+boot_behind() {
+	behind_begun=$(grep -ac '^run: ' "$1/output.log" 2> /dev/null || :)
+	head -n "${behind_begun:-0}" "$1/programs" > "$1/programs.begun"
+	mv "$1/programs.begun" "$1/programs"
+	for behind_word in $2; do
+		case $behind_word in
+		run=*)
+			behind_begun=$((${behind_begun:-0} - 1))
+			[ "$behind_begun" -lt 0 ] || continue
+			;;
+		esac
+		printf '%s ' "$behind_word"
+	done
+}
+
+# boot_judged PHASES [boot-qemu.sh's other options]: boots $boot_files with $boot_words in
+# $boot_out, and prints its points
+boot_judged() {
+	judged_phases=$1 boot_result=ok
+	shift
+	boot_machine "$boot_out" "$boot_files" "$boot_words" "$@" || boot_result='not ok' failed=1
+	boot_left=
+	[ "$boot_result" = ok ] || boot_left=$(boot_behind "$boot_out" "$boot_words")
+	echo "$boot_result 1 - $boot_label: the machine ran to its end and the kernel did not complain"
+	echo "1..1"
+	"$TOP/scripts/judge/oracle-tap.sh" -t ${judged_phases:+-p "$judged_phases"} -l "$boot_label" "$boot_out" ||
+		failed=1
+}
+
+# boot_unit FLAVOR SNOOP PHASES WORDS [boot-qemu.sh's other options]: runs the programs that
+# WORDS name. Those behind the one at which a machine died run in another.
 boot_unit() {
 	wanted "$1" || return 0
-	boot_flavor=$1 boot_snoop=$2 boot_phases=$3 boot_words=$4
+	boot_flavor=$1 boot_snoop=$2 boot_phases=$3 boot_words="snoop=$2 $4"
 	shift 4
 	boot_out=$TOP/build/$BASE/test/${unit:?}/$boot_flavor-$boot_snoop
 	boot_label="$boot_flavor, ${machine:-VT-d, snoop control $boot_snoop}"
+	set -- -s "$boot_snoop" -t 3000 "$@"
 
 	boot_kernel "$boot_flavor"
 	[ -n "${boot_tests-}" ] || {
 		[ "$boot_flavor" = release ] || make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
 		boot_tests=$("$TOP/scripts/selftests/build-kvm.sh")
 	}
+	boot_files=$(for boot_test in ${tests:?}; do echo "$boot_tests/$boot_test"; done)
 	# Races have to be as likely as on the other kernels
 	[ -z "$boot_how" ] || boot_words="preempt=full $boot_words"
 
-	boot_result=ok
-	boot_machine "$boot_out" "$(for boot_test in ${tests:?}; do echo "$boot_tests/$boot_test"; done)" \
-		"snoop=$boot_snoop $boot_words" -s "$boot_snoop" -t 3000 "$@" || boot_result='not ok' failed=1
-	echo "$boot_result 1 - $boot_label: the machine ran to its end and the kernel did not complain"
-	echo "1..1"
-	"$TOP/scripts/judge/oracle-tap.sh" -t -p "$boot_phases" -l "$boot_label" "$boot_out" || failed=1
+	boot_judged "$boot_phases" "$@"
+	boot_died=0
+	while case $boot_left in *run=*) [ $boot_died -lt 5 ] ;; *) false ;; esac; do
+		boot_died=$((boot_died + 1))
+		boot_words=$boot_left boot_out=${boot_out%.[0-9]}.$boot_died
+		boot_judged '' "$@"
+	done
 }

@@ -11,6 +11,7 @@
 #   -m SIZE     memory (default 768M: leaks are searched for in all of it)
 #   -x WORDS    more kernel command line: run=/tests/name,arg ...
 #   -t SECONDS  timeout (default 600)
+#   -q SECONDS  for so long the machine may say nothing (default 600)
 #   -I          the oracle also counts kernel instructions
 #   -W          tolerate splats (they are still printed)
 #   -K          tolerate what KCSAN reports, nothing else: kcsan-tap.sh judges that
@@ -18,7 +19,8 @@
 #               of emulator.sh, and not the system's
 #   -T          the console on this terminal, until the machine powers off: Ctrl-A X ends it.
 #               Nothing is judged
-# QEMU=program chooses another QEMU. OUTDIR gets console.log, oracle.log and qemu.log.
+# QEMU=program chooses another QEMU. OUTDIR gets console.log, the kernel's messages,
+# output.log, what init and the programs said, oracle.log and qemu.log.
 set -eu
 
 scripts=$(dirname "$(dirname "$(readlink -f "$0")")")
@@ -28,7 +30,7 @@ scripts=$(dirname "$(dirname "$(readlink -f "$0")")")
 . "$scripts/judge/boot-verdict.sh"
 
 usage() {
-	sed -n 's/^# \?//; 4,21p' "$0" >&2
+	sed -n 's/^# \?//; 4,22p' "$0" >&2
 	exit 2
 }
 
@@ -36,7 +38,7 @@ kernel='' initramfs='' outdir=''
 snoop=off amd='' cpus=2 edus=1 bridge='' memory=768M words='' timeout=600
 insns=off splats=fail jump_labels='' terminal=''
 
-while getopts k:i:o:s:ac:n:d:bm:x:t:IWKjT opt; do
+while getopts k:i:o:s:ac:n:d:bm:x:t:q:IWKjT opt; do
 	case $opt in
 	k) kernel=$OPTARG ;;
 	i) initramfs=$OPTARG ;;
@@ -49,6 +51,7 @@ while getopts k:i:o:s:ac:n:d:bm:x:t:IWKjT opt; do
 	m) memory=$OPTARG ;;
 	x) words=$OPTARG ;;
 	t) timeout=$OPTARG ;;
+	q) boot_quiet=$OPTARG ;;
 	I) insns=on ;;
 	W) splats=tolerate ;;
 	K) splats=races ;;
@@ -69,7 +72,7 @@ qemu=${QEMU:-qemu-system-x86_64}
 [ -n "${QEMU-}" ] || [ -z "$jump_labels" ] || qemu=$("$scripts/machine/emulator.sh")
 command -v "$qemu" > /dev/null || need_packages qemu-system-x86
 mkdir -p "$outdir"
-rm -f "$outdir/console.log" "$outdir/oracle.log" "$outdir/qemu.log"
+rm -f "$outdir/console.log" "$outdir/output.log" "$outdir/oracle.log" "$outdir/qemu.log"
 
 version=$("$qemu" --version | sed -n 's/.* version \([0-9]*\).*/\1/p')
 plugin=$("$scripts/machine/oracle-build.sh" "$qemu")
@@ -96,6 +99,11 @@ if [ -n "$bridge" ]; then
 		-device edu,bus=br,addr=1.0 -device edu,bus=br,addr=2.0 "$@"
 fi
 
+# What would be a complaint ends the machine, and what runs behind it is not waited for
+[ "$splats" != fail ] || words="panic_on_warn=1 $words"
+[ -n "$terminal" ] || set -- -serial chardev:output -chardev "file,id=output,path=$outdir/output.log" "$@"
+[ -n "$terminal" ] || words="output=ttyS1 $words"
+
 # On a busy machine the kernel could take a late timer for a broken one, and panic
 # Five-level paging would let KASAN report what is none: a kernel before 6.16 asks
 # the CPU's features which layout it has, while identify_cpu() collects them anew.
@@ -112,7 +120,7 @@ if [ -n "$terminal" ]; then
 fi
 timeout -k 5 "$timeout" "$@" -chardev "file,id=console,path=$outdir/console.log" \
 	> "$outdir/qemu.log" 2>&1 < /dev/null &
-boot_wait $! "$outdir/console.log" "$words"
+boot_wait $! "$outdir" "$words" "$splats"
 
 case $boot_status in
 0) ;;
@@ -124,4 +132,4 @@ case $boot_status in
 	boot_failed "$outdir/console.log" "QEMU exited with status $boot_status: $(tail -n 1 "$outdir/qemu.log")"
 	;;
 esac
-boot_verdict "$outdir/console.log" "$splats" "$(built_as "$kernel")"
+boot_verdict "$outdir" "$(built_as "$kernel")"

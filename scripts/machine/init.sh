@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # /init of the machine under test; scripts/machine/initramfs.sh says what it understands.
+# The kernel's messages and its log are on the console; what init and the programs say is
+# on output=TTY of the command line.
 # shellcheck disable=SC3040
 
 export PATH=/bin:/sbin HOME=/root
@@ -10,6 +12,18 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 exec < /dev/console > /dev/console 2>&1
+
+read -r cmdline < /proc/cmdline
+limit=900
+for word in $cmdline; do
+	case $word in
+	output=*)
+		stty -F "/dev/${word#output=}" 115200
+		exec > "/dev/${word#output=}" 2>&1
+		;;
+	limit=*) limit=${word#limit=} ;;
+	esac
+done
 
 mount -t debugfs debugfs /sys/kernel/debug
 mount -t tracefs tracefs /sys/kernel/tracing 2> /dev/null
@@ -41,9 +55,7 @@ done
 # What tells that the kernel is on the watch: by the end of a long run the messages of
 # the programs may have pushed it out of the kernel's log
 dmesg | grep -e '^kcsan: selftest:' -e '^kmemleak: Kernel memory leak detector' \
-	-e '^kasan: KernelAddressSanitizer' -e '^Lock dependency validator:'
-
-read -r cmdline < /proc/cmdline
+	-e '^kasan: KernelAddressSanitizer' -e '^Lock dependency validator:' > /dev/console
 
 case " $cmdline " in
 *" bind=no "*) ;;
@@ -58,9 +70,9 @@ for word in $cmdline; do
 	program=$(echo "${word#run=}" | tr , ' ')
 	echo "run: $program"
 	cd /tmp || exit
-	# The words are the program's arguments
+	# The words are the program's arguments; one that hangs does not keep the others
 	# shellcheck disable=SC2086
-	$program
+	timeout -s KILL "$limit" $program
 	echo "exit: $? ${program%% *}"
 done
 
@@ -88,17 +100,15 @@ if [ -e $leaks ] && echo scan > $leaks; then
 	while [ "$(seconds)" -lt $((ended + 6)) ]; do
 		sleep 1
 	done
-	echo scan > $leaks && cat $leaks &&
+	echo scan > $leaks && cat $leaks > /dev/console &&
 		echo "init: searched for leaks, $(($(seconds) - ended)) s"
 fi
 
 # It turns itself off at the first complaint, and where its tables are full
 ! grep -q '^ debug_locks: *1$' /proc/lockdep_stats 2> /dev/null || echo "init: lockdep is on"
 
-# In hexadecimal, which looks like nothing else that is looked for on the console,
-# and with no message of the kernel in between
+# In hexadecimal, which looks like nothing else that is looked for in the output
 if [ -d /sys/kernel/debug/gcov ]; then
-	dmesg -n 1
 	mkdir /tmp/gcov
 	find /sys/kernel/debug/gcov -name '*.gcda' | while read -r counts; do
 		cat "$counts" > "/tmp/gcov/$(echo "${counts#/sys/kernel/debug/gcov}" | tr / '#')"
@@ -106,9 +116,12 @@ if [ -d /sys/kernel/debug/gcov ]; then
 	tar -C /tmp/gcov -cz . | xxd -p | sed 's/^/gcov: /'
 fi
 
-echo "init: the kernel's whole log"
-dmesg
+{
+	echo "init: the kernel's whole log"
+	dmesg
+} > /dev/console
 echo "init: powering off"
 # Setting the terminal waits until the line has taken all that was written
 stty -echo
+stty -echo <&1
 poweroff -f

@@ -8,7 +8,10 @@
 #
 # Kernel command line words that its /init understands:
 #   run=/tests/x,arg,arg   run this; several run in order; each ends "exit: STATUS /tests/x"
+#   limit=900              kill a program that takes more seconds
+#   output=ttyS1           where init and the programs print
 #   bind=no                leave the edu devices without a driver
+#   shell                  then a shell on the console
 set -eu
 
 scripts=$(dirname "$(dirname "$(readlink -f "$0")")")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# For bench.sh: first oracle.log, then the console. The smallest count of each
+# For bench.sh: first oracle.log, then the output. The smallest count of each
 # phase's rounds, by operation.
 
 FILENAME != "-" {

@@ -23,7 +23,7 @@ boot_tests=$("$TOP/scripts/selftests/build-iommu.sh")
 
 kunit() {
 	! wanted "$1" || awk -v suite=iommufd_coherency -v label="$1" -f "$TOP/scripts/judge/kunit-tap.awk" \
-		"$boot_out/console.log" || failed=1
+		"$boot_out/output.log" || failed=1
 }
 
 boot_unit release off 0 "$words" -d 0

@@ -19,8 +19,8 @@ for test in $tests; do
 	words="$words run=/tests/$test"
 done
 
-machine=unpatched
-boot_unit base off 3 "run=/tests/noncoherent_dma_mask_test,upstream" -c 4
+machine='unpatched, 4 CPUs'
+boot_unit stock-base off 3 "run=/tests/noncoherent_dma_mask_test,upstream" -c 4
 machine='mock devices'
 boot_unit release off 67 "$words" -c 4
 

@@ -28,6 +28,6 @@ done
 # What the programs announced for the oracle has nobody to check it here
 mkdir -p "$out/judged"
 cp "$out/programs" "$out/judged"
-grep -av '^oracle: ' "$out/console.log" > "$out/judged/console.log"
+grep -av '^oracle: ' "$out/output.log" > "$out/judged/output.log"
 : > "$out/judged/oracle.log"
 "$scripts/judge/oracle-tap.sh" -t "$out/judged"

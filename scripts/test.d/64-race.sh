@@ -17,7 +17,7 @@ tests=noncoherent_dma_race_test
 
 # Every other edge waits for a grace period: expedited ones make room for more edges
 words='intel_iommu=off rcupdate.rcu_expedited=1'
-words="$words run=/tests/$tests,${RACE_SECONDS:-60},${RACE_EDGES:-10000}"
+words="$words limit=$((${RACE_SECONDS:-60} + 600)) run=/tests/$tests,${RACE_SECONDS:-60},${RACE_EDGES:-10000}"
 
 boot_unit debug off 1 "$words" -c 7
 boot_unit kcsan off 1 "$words" -c 7 -K

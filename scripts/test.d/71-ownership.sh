@@ -18,7 +18,7 @@ vtd() {
 	boot_unit "$1" "$2" 39 "$words" -t 1500 -b \
 		-- -device virtio-rng-pci,bus=br,addr=3.0 -trace vtd_dmar_fault
 	out=$TOP/build/$BASE/test/$unit/$1-$2
-	tr -d '\r' < "$out/console.log" |
+	tr -d '\r' < "$out/output.log" |
 		awk -v want=22 -v label="$1, VT-d, snoop control $2: " \
 			-f "$TOP/scripts/judge/dma-tap.awk" "$out/qemu.log" - || failed=1
 }

@@ -20,7 +20,7 @@ flavor=$1 out=$3 limit=$4
 left=$out.left
 
 said() {
-	grep -ac '^upstream: ' "$console" 2> /dev/null || :
+	grep -ac '^upstream: ' "$output" 2> /dev/null || :
 }
 
 # A machine that says nothing for longer than a program may take, its own boot
@@ -40,7 +40,7 @@ watch() {
 
 # In the order in which they were begun
 begun() {
-	tr -d '\r' < "$console" 2> /dev/null | sed -n 's/^upstream: run //p'
+	tr -d '\r' < "$output" 2> /dev/null | sed -n 's/^upstream: run //p'
 }
 
 rm -rf "$left" "$out".[0-9]*
@@ -50,15 +50,17 @@ machine=0
 while [ -n "$(ls "$left")" ]; do
 	machine=$((machine + 1))
 	[ "$machine" -lt 10 ] || die "$flavor: nine machines stopped (logs: $out.*)"
-	console=$out.$machine/console.log
-	boot_machine "$out.$machine" "$left:/tests/upstream $TOP/scripts/upstream/guest.sh" \
-		"intel_iommu=off run=/tests/guest.sh,$limit" -W -c 2 -m 4G -t 14400 &
+	output=$out.$machine/output.log
+	"$TOP/scripts/machine/initramfs.sh" -m "$boot_modroot" "$out.gz" "$left:/tests/upstream" "$TOP/scripts/upstream/guest.sh"
+	"$TOP/scripts/machine/boot-qemu.sh" -k "$boot_image" -i "$out.gz" \
+		-o "$out.$machine" -W -c 2 -m 4G -t 14400 \
+		-x "intel_iommu=off limit=14400 run=/tests/guest.sh,$limit" &
 	booted=$!
 	trap 'kill "$booted"; wait; exit 130' HUP INT TERM
 	watch "$booted"
 	wait "$booted" || echo "note: machine $machine of $flavor did not get to its end" >&2
 	begun > "$out.begun"
-	[ -s "$out.begun" ] || die "$flavor runs none of upstream's programs (log: $console)"
+	[ -s "$out.begun" ] || die "$flavor runs none of upstream's programs (log: $output)"
 	while read -r name; do rm "$left/$name"; done < "$out.begun"
 done
 rm -r "$left" "$out.begun"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Consoles on which scripts/upstream/guest.sh ran: "NAME<tab>pass|fail|skip|timeout"
+# Outputs of machines on which scripts/upstream/guest.sh ran: "NAME<tab>pass|fail|skip|timeout"
 # for each program and each TAP point of it.
 
 function result(name, what) {
