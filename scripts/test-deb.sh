@@ -267,10 +267,11 @@ test_release() {
 	close_release
 }
 
+mkdir -p "$LOGS"
 "$TOP/scripts/deb.sh" > "$LOGS/test-deb.log" 2>&1 || failed "$LOGS/test-deb.log" "the packages cannot be built"
 version=$(cat "$TOP/VERSION")
 rm -rf "$work"
-mkdir -p "$work" "$LOGS" "$CACHE/deb/kept"
+mkdir -p "$work" "$CACHE/deb/kept"
 need_space "$work" 12000 "installing kernels in Debian"
 older_package
 for release; do

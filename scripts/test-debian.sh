@@ -96,10 +96,11 @@ test_release() {
 	close_release
 }
 
+mkdir -p "$LOGS"
 "$TOP/scripts/deb.sh" > "$LOGS/test-debian.log" 2>&1 || failed "$LOGS/test-debian.log" "the packages cannot be built"
 version=$(cat "$TOP/VERSION")
 rm -rf "$work"
-mkdir -p "$work" "$LOGS" "$CACHE/deb/kept"
+mkdir -p "$work" "$CACHE/deb/kept"
 need_space "$work" 12000 "a Debian with kernel and QEMU"
 for release; do
 	test_release "$release"
