@@ -30,7 +30,7 @@ make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
 selftests=$("$TOP/scripts/selftests/build-kvm.sh")
 set -- "$("$TOP/scripts/selftests/build-iommu.sh")"/*
 for file in "$selftests"/*; do
-	case $file in
+	case ${file##*/} in
 	*.*) ;;
 	*) set -- "$@" "$file" ;;
 	esac
@@ -48,5 +48,8 @@ fi
 status=0
 # shellcheck disable=SC2086 # a list of words
 boot_machine "$out" "$*" "$words" $options || status=$?
-[ -z "${RUN-}" ] || tr -d '\r' < "$out/output.log"
+[ -n "${RUN-}" ] || exit $status
+tr -d '\r' < "$out/output.log"
+echo "logs: $out"
+grep -q '^exit: 0 ' "$out/output.log" || exit 1
 exit $status
