@@ -22,9 +22,9 @@ work=$TOP/build/test-deb
 
 first() {
 	apt update
-	# shellcheck disable=SC2046 # two packages or three
-	apt install $(old_packages)
-	apt install "/debs/kvm-iommufd-dkms_${version}_amd64.deb" "linux-source-6.12=$old_version"
+	# shellcheck disable=SC2046 # a list of words
+	apt install $(kernel "$old_version" "$old") "linux-source-6.12=$old_version"
+	apt install "/debs/kvm-iommufd-dkms_${version}_amd64.deb"
 	has "$old"
 	configured
 }
@@ -64,9 +64,14 @@ compiler_fails() {
 	keep_builds
 }
 
+# The modules of each kernel that lacks them are tried again, as when a kernel comes
+again() {
+	succeeds sh -c 'dpkg-trigger --by-package=dpkg kvm-iommufd-kernels && dpkg --triggers-only kvm-iommufd-dkms'
+}
+
 # fails REASON: a new attempt says REASON, leaves the stock modules, and no failure
 fails() {
-	succeeds dpkg-reconfigure kvm-iommufd-dkms
+	again
 	says "$new keeps its stock modules, and no /dev/iommu: "
 	says "$1"
 	stock "$new" "$1"
@@ -108,7 +113,8 @@ depmod_fails() {
 killed() {
 	# shellcheck disable=SC2016 # the wrapper's words
 	wrapper depmod 'case $* in *'"$new"'*) kill -9 $PPID ;; esac; exec /sbin/depmod "$@"'
-	inside dpkg-reconfigure kvm-iommufd-dkms > "$log" 2>&1 && echo "nothing was killed"
+	inside sh -c 'dpkg-trigger --by-package=dpkg kvm-iommufd-kernels; dpkg --triggers-only kvm-iommufd-dkms' \
+		> "$log" 2>&1 && echo "nothing was killed"
 	for module in $all; do
 		case $(inside modinfo -k "$new" -n "$module" 2>&1) in
 		*/updates/*) echo "$module of $new counts already" ;;
@@ -147,7 +153,7 @@ kept_source_damaged() {
 }
 
 succeeds_later() {
-	succeeds dpkg-reconfigure kvm-iommufd-dkms
+	again
 	has "$new"
 	has "$old"
 }

@@ -53,9 +53,10 @@ inside() {
 		HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
 }
 
-# succeeds COMMAND...: its output is $log; complains if it fails
+# succeeds COMMAND...: its output is $log, and $log.all has that of all; complains if it fails
 succeeds() {
-	inside "$@" > "$log" 2>&1 < /dev/null || { echo "$* fails, see $log"; tail -n 5 "$log"; }
+	inside "$@" > "$log" 2>&1 < /dev/null || { echo "$* fails, see $log.all"; tail -n 5 "$log"; }
+	cat "$log" >> "$log.all"
 }
 
 apt() { succeeds apt-get -q -y "$@"; }
@@ -120,15 +121,19 @@ offers() {
 
 try() {
 	log=$LOGS/$(basename "$work")-$release-$((tap_count + 1)).log
+	rm -f "$log.all"
 	name=$1
 	shift
 	"$@" > "$log.complaints" 2>&1 || echo "exit status $?" >> "$log.complaints"
 	point "$release: $name" "$log.complaints"
 }
 
-old_packages() {
-	echo "linux-image-$old linux-headers-$old linux-source-6.12=$old_version"
-	[ "$release" = bookworm ] || echo linux-headers-amd64 linux-image-amd64
+# kernel VERSION RELEASE: the packages of a user who has that kernel. Debian 12 has 6.12 for
+# who asks for it, and metapackages of the newest one only, which our package depends on:
+# there the newest kernel comes with it, and waits for its source.
+kernel() {
+	echo "linux-image-$2 linux-headers-$2"
+	[ "$release" = bookworm ] || echo "linux-image-amd64=$1 linux-headers-amd64=$1"
 }
 
 # Everything that is on offer from now on
