@@ -24,7 +24,8 @@ first() {
 	apt update
 	# shellcheck disable=SC2046 # a list of words
 	apt install $(kernel "$old_version" "$old") "linux-source-6.12=$old_version"
-	apt install "/debs/kvm-iommufd-dkms_${version}_amd64.deb"
+	# apt would upgrade the source with the headers that come
+	apt install "/debs/kvm-iommufd-dkms_${version}_amd64.deb" "linux-source-6.12=$old_version"
 	has "$old"
 	configured
 }
@@ -45,7 +46,7 @@ source_first() {
 }
 
 kernel_first() {
-	apt install "linux-image-$new" "linux-headers-$new"
+	apt install -o APT::Get::Upgrade-By-Source-Package=false "linux-image-$new" "linux-headers-$new"
 	stock "$new" "linux-source-6.12 is $old_version"
 	upgraded
 }

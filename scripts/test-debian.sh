@@ -25,7 +25,8 @@ work=$TOP/build/test-debian
 installed() {
 	# shellcheck disable=SC2046 # a list of words
 	apt install qemu-system-x86 $(kernel "$old_version" "$old") "linux-source-6.12=$old_version"
-	apt install "/debs/kvm-iommufd-dkms_${version}_amd64.deb"
+	# apt would upgrade the source with the headers that come
+	apt install "/debs/kvm-iommufd-dkms_${version}_amd64.deb" "linux-source-6.12=$old_version"
 	has "$old"
 	configured
 }
