@@ -38,6 +38,18 @@ upgraded() {
 	configured
 }
 
+# Real-time and cloud kernels have no kvmgt that could be built
+other_flavours() {
+	apt install linux-image-rt-amd64 linux-headers-rt-amd64 linux-image-cloud-amd64 linux-headers-cloud-amd64
+	with_kvmgt=$all
+	all=$(echo "$all" | sed 's/ kvmgt//')
+	for flavour in rt cloud; do
+		has "${new%-amd64}-$flavour-amd64"
+	done
+	all=$with_kvmgt
+	configured
+}
+
 source_first() {
 	apt install "linux-source-6.12=$new_version"
 	apt full-upgrade
@@ -251,6 +263,12 @@ test_release() {
 		drop
 		layer upgrade
 		try "the kernel before the source" kernel_first
+		drop
+	fi
+
+	if [ "$release" != bookworm ]; then
+		layer flavours
+		try "real-time and cloud kernels have the modules" other_flavours
 		drop
 	fi
 
