@@ -135,7 +135,10 @@ killed() {
 	done
 	initramfs "$new" kernel/drivers/vfio
 	rm "$root/usr/local/sbin/depmod"
-	succeeds_later
+	succeeds dpkg --configure -a
+	has "$new"
+	has "$old"
+	configured
 }
 
 enforce() {

@@ -26,6 +26,14 @@ drop() {
 
 leave() {
 	mountpoint -q "$root" || return 0
+	# What a script that was killed had begun
+	for process in /proc/[0-9]*; do
+		[ "$(readlink "$process/root")" != "$root" ] || kill -s KILL "${process#/proc/}" 2> /dev/null || :
+	done
+	for try in 1 2 3 4 5; do
+		! umount -R "$root" 2> /dev/null || return 0
+		sleep "$try"
+	done
 	umount -R "$root"
 }
 
