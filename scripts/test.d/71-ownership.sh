@@ -33,9 +33,12 @@ amd() {
 	echo "1..1"
 }
 
-vtd release off
-vtd release on
-amd release
+# Where only whole kernels are wanted
+flavor=stock
+wanted stock || flavor=release
+vtd $flavor off
+vtd $flavor on
+amd $flavor
 vtd debug off
 vtd debug on
 amd debug
