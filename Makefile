@@ -4,7 +4,7 @@
 BASE ?= 6.12
 FLAVOR ?= release
 export BASE FLAVOR KVER KERNEL_SRC NO_INSTALL JOBS COMPARE
-export MACHINE CPUS RUN DURATION SEED MACHINES PROGRAM UPDATE_CORPUS
+export MACHINE CPUS RUN ONLY SHARD DURATION SEED MACHINES PROGRAM UPDATE_CORPUS
 export TOP := $(CURDIR)
 
 help:
@@ -16,7 +16,8 @@ help:
 # help:                     what KVM allowed and what the machine did; COMPARE=0 leaves the
 # help:                     unpatched kernel out
 # help:   make test         every test that needs no special hardware, and a summary line;
-# help:                     UNITS="50-vtd 53-dirty-tracking" runs only those
+# help:                     UNITS="50-vtd 53-dirty-tracking" runs only those, and with
+# help:                     ONLY=program only that one of theirs, on one machine
 # help:   make test-all     what make test leaves out for time: check-link, check-bases, mutate,
 # help:                     test-upstream, and the packages in real Debian systems
 # help:   make check        the checks of the sources alone: checkpatch, sparse, W=1, kernel-doc,

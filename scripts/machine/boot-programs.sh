@@ -4,6 +4,9 @@
 # lib.sh. The unit sets $unit, its name, and $tests, programs that
 # scripts/selftests/build-kvm.sh makes; $failed is what it is to exit with. $machine
 # is what points call a machine that is not VT-d with or without snoop control.
+#
+# ONLY=program in the environment boots that program alone, once: on the first machine
+# of the unit that is to run it, unpatched ones excepted.
 
 # shellcheck disable=SC2034 # the unit exits with it
 failed=0
@@ -75,12 +78,37 @@ boot_judged() {
 		failed=1
 }
 
+# only_words: drops the programs other than $ONLY from $boot_words; fails if there is none
+# left
+only_words() {
+	only_found=1 only_left=
+	for only_word in $boot_words; do
+		case $only_word, in
+		run=/tests/"$ONLY",*) only_found=0 ;;
+		run=/tests/*) continue ;;
+		esac
+		only_left="$only_left $only_word"
+	done
+	boot_words=$only_left
+	return $only_found
+}
+
+# boot_only FLAVOR: is this the boot that $ONLY asks for? It has fewer phases then.
+boot_only() {
+	case $1:${only_booted-} in
+	base:* | stock-base:* | *:1) return 1 ;;
+	esac
+	only_words || return 1
+	only_booted=1 boot_phases=''
+}
+
 # boot_unit FLAVOR SNOOP PHASES WORDS [boot-qemu.sh's other options]: runs the programs that
 # WORDS name. Those behind the one at which a machine died run in another.
 boot_unit() {
 	wanted "$1" || return 0
 	boot_flavor=$1 boot_snoop=$2 boot_phases=$3 boot_words="snoop=$2 $4"
 	shift 4
+	[ -z "${ONLY-}" ] || boot_only "$boot_flavor" || return 0
 	boot_out=$TOP/build/$BASE/test/${unit:?}/$boot_flavor-$boot_snoop
 	boot_label="$boot_flavor, ${machine:-VT-d, snoop control $boot_snoop}"
 	set -- -s "$boot_snoop" -t 3000 "$@"

@@ -16,7 +16,7 @@ make -s -C "$TOP" kernel FLAVOR=release BASE="$BASE" >&2
 selftests=$("$scripts/selftests/build-kvm.sh")
 
 run='kvm.force_emulation_prefix=1' files=
-for test in $tests; do
+for test in ${ONLY:-$tests}; do
 	files="$files $selftests/$test"
 	run="$run run=/tests/$test"
 done
