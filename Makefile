@@ -25,7 +25,9 @@ help:
 # help:   make check-link   every combination of KVM and IOMMUFD as y and m links
 # help:   make bench        kernel instructions per operation, beside the unpatched kernel
 # help:   make mutate       breaks the kernel code on purpose, in one way after another, and prints
-# help:                     which test catches which; MUTATIONS="30-name 41-name" tries only those
+# help:                     which test catches which, and which should have;
+# help:                     MUTATIONS="30-name 41-name" tries only those, SHARD=1/3 each third,
+# help:                     JOBS=n as many at a time; what was tried before is not again
 # help:   make coverage     which lines and branches of the kernel code the tests reach, and why
 # help:                     not the others
 # help:   make test-upstream    upstream's own selftests of iommufd and KVM on this kernel and on

@@ -1,145 +1,176 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Breaks the kernel code on purpose, one mutation of tools/testing/mutations at a
-# time, and lets test units find that out.
+# Breaks the kernel code on purpose, in one way of tools/testing/mutations after another,
+# and lets the tests that are meant to notice find that out.
 #
 # mutate.sh [NAME...]    a mutation is named without directory, with or without .patch
 #
-# A mutation begins with "# " and what it breaks, perhaps has "# units: NN-name ..."
-# as its second line, which are run in that order until one fails, and is a diff
-# of files here or of files of the kernel. Units test the release kernel alone.
-# Everything is done in a copy, build/mutate/tree, which has a build of its own.
+# In the environment:
+#   JOBS=n     as many at a time, each in a copy of the tree (default: one for each CPU)
+#   SHARD=i/n  only each n-th mutation, from the i-th
+#
+# A mutation begins with "# " and what it breaks, perhaps has "# units: WORD ..." as its
+# second line, who is meant to notice, and is a diff of files here or of files of the
+# kernel. WORD is a unit of scripts/test.d, or UNIT:PROGRAM, which boots that program
+# alone, on one machine. Units test the release kernel alone.
+#
+# A verdict is kept, and not asked for again while tree, mutation and words stay as they
+# are: what was interrupted goes on, and shards of one tree add up to a table.
 set -eu
 
 scripts=$(dirname "$(readlink -f "$0")")
 # shellcheck source=scripts/lib.sh
 . "$scripts/lib.sh"
+# shellcheck source=scripts/mutate/lib.sh
+. "$scripts/mutate/lib.sh"
 
-mutations=$TOP/tools/testing/mutations
-work=$TOP/build/mutate
-copy=$work/tree
 table=$work/table.txt
-applied=$work/applied.patch
-default='41-mock 50-vtd 60-x86 63-bochs'
 
-title() {
-	sed -n '1s/^# *//p' "$mutations/$1.patch"
+# in_shard NUMBER
+in_shard() {
+	[ -n "${SHARD-}" ] || return 0
+	[ $((($1 - 1) % shards + 1)) -eq "$shard" ]
 }
 
-units() {
-	units_named=$(sed -n '2s/^# units: *//p' "$mutations/$1.patch")
-	echo "${units_named:-$default}"
+check_shard() {
+	[ -n "${SHARD-}" ] || return 0
+	shard=${SHARD%/*} shards=${SHARD#*/}
+	case $shard:$shards in
+	"$SHARD":* | :* | *: | *[!0-9:]* | 0* | *:0*) die "SHARD=$SHARD is no shard: use 1/3, 2/3 or 3/3" ;;
+	esac
+	[ "$shard" -le "$shards" ] || die "SHARD=$SHARD: there are only $shards"
 }
 
-# in_copy WHAT COMMAND...: shows what is done, and leaves in $log what it prints
-in_copy() {
-	doing=$1 began=$(date +%s)
-	shift
-	logged "$log" in_copy_text env TOP="$copy" FLAVORS=release FLAVOR=release UNIT_TIMEOUT=1200 "$@"
+# want ITEM: into the queue, if there is no verdict yet
+want() {
+	items="$items $1"
+	[ -e "$(verdict_of "$key" "$1")" ] || : > "$work/queue/$1"
 }
 
-# The first point that fails is enough: the rest of the unit is not waited for
-in_copy_text() {
-	! grep -qs '^not ok' "$copy"/build/log/test-*.tap || kill -s TERM -- "-$logged_pid"
-	echo "$doing: $(($(date +%s) - began)) s"
+# of ITEM LINE: of its verdict: 1 result, 2 text, 3 seconds, 4 log
+of() {
+	sed -n "$2p" "$(verdict_of "$key" "$1")"
 }
 
-# change FILE WORD...: patches the copy, or the kernel that it composes where the
-# diff in FILE is of that
-change() {
-	change_by=$1
-	shift
-	change_of=$(sed -n 's,^+++ [^/]*/\([^[:blank:]]*\).*,\1,p' "$change_by" | head -n 1)
-	change_in=$copy
-	[ -e "$copy/$change_of" ] || change_in=$copy/build/$BASE/src
-	patch -p1 -s -F0 -r - --no-backup-if-mismatch -d "$change_in" "$@" < "$change_by"
+row() {
+	printf '%s | %s | %s | %s\n' "$@"
 }
 
-apply() {
-	change "$1" --dry-run || return 1
-	cp "$1" "$applied"
-	change "$applied"
+row_of() {
+	row "${1#2-}" "$(title "${1#2-}")" "$(of "$1" 2)" "$(of "$1" 3) s"
 }
 
-# Also what an interrupted run has left
-undo() {
-	[ -e "$applied" ] || return 0
-	change "$applied" -R || :
-	rm "$applied"
-}
-
-# The new time of what is copied makes make see it
-refresh() {
-	mkdir -p "$copy"
-	undo > "$log" 2>&1
-	rsync -rlp --checksum --delete --exclude=/build --exclude=/.git "$TOP/" "$copy/"
-}
-
-build() {
-	in_copy "$1: kernel" "$copy/scripts/kernel.sh"
-}
-
-# Who fails without a mutation catches nothing
-prove_units() {
-	prove_units=$(for name; do units "$name"; done | tr ' ' '\n' | sort -u)
-	log=$LOGS/mutate.log
-	build 'no mutation' || failed "$log" "the kernel does not build without a mutation"
-	# shellcheck disable=SC2086 # a list of words
-	in_copy 'no mutation: tests' "$copy/scripts/test.sh" $prove_units ||
-		failed "$log" "tests fail without a mutation"
-}
-
-# try NAME: leaves in $verdict the first point that failed, or why none could;
-# fails unless one did
-try() {
-	log=$LOGS/mutate-$1.log
-	verdict='DOES NOT APPLY'
-	apply "$mutations/$1.patch" > "$log" 2>&1 || return 1
-	verdict='DOES NOT BUILD'
-	build "mutation $number of $total, $1" || return 1
-	for unit in $(units "$1"); do
-		! in_copy "mutation $number of $total, $1: $unit" "$copy/scripts/test.sh" "$unit" || continue
-		verdict=$(sed -n 's/^not ok [0-9]* - //p' "$log" | head -n 1)
-		[ -z "$verdict" ] || return 0
-		verdict='TESTS STOPPED BY SOMEBODY'
-		return 1
+start_workers() {
+	number=0 workers=''
+	while [ "$number" -lt "$jobs" ]; do
+		number=$((number + 1))
+		mkdir -p "$work/$number"
+		# In the copies it is the compilers at a time
+		JOBS=$((($(nproc) + jobs - 1) / jobs)) "$scripts/mutate/worker.sh" "$number" "$key" \
+			> "$work/$number/worker.log" 2>&1 7>&- &
+		workers="$workers $!"
 	done
-	verdict='NOT CAUGHT'
+}
+
+stop() {
+	# shellcheck disable=SC2086 # a list of words
+	kill -s TERM $workers 2> /dev/null || :
+	wait
+	progress_end
+}
+
+# Is one of them left?
+alive() {
+	for worker in $workers; do
+		! kill -s 0 "$worker" 2> /dev/null || return 0
+	done
 	return 1
 }
 
-# row NAME WHAT CAUGHT
-row() {
-	printf '%s | %s | %s\n' "$@" | tee -a "$table"
+# Prints each row as soon as it is known, and dies of a test that fails without a mutation
+show() {
+	for item in $items; do
+		case " $shown " in *" $item "*) continue ;; esac
+		[ -e "$(verdict_of "$key" "$item")" ] || continue
+		shown="$shown $item"
+		case $item in
+		2-*) row_of "$item" ;;
+		1-*)
+			[ "$(of "$item" 1)" != caught ] || continue
+			stop
+			broken=$(verdict_of "$key" "$item")
+			log=$(of "$item" 4) text=$(of "$item" 2)
+			rm "$broken"
+			failed "$log" "$text"
+			;;
+		esac
+	done
 }
 
+watch() {
+	while alive; do
+		sleep 1
+		show
+		progress "$(echo "$shown" | wc -w) of $(echo "$items" | wc -w): $(tail -q -n 1 "$work"/[0-9]*/worker.log | tr '\r\n' '  ')"
+	done
+	progress_end
+	show
+	number=0
+	for worker in $workers; do
+		number=$((number + 1))
+		wait "$worker" || failed "$work/$number/worker.log" "a worker stopped"
+	done
+}
+
+check_shard
 if [ $# = 0 ]; then
 	set -- "$mutations"/*.patch
 fi
-for name; do
-	shift
-	name=$(basename "$name" .patch)
-	[ -e "$mutations/$name.patch" ] || die "there is no mutation $name: see $mutations"
-	set -- "$@" "$name"
-done
-
+jobs=${JOBS:-$(nproc)}
 need_packages patch rsync
-mkdir -p "$work" "$LOGS"
+mkdir -p "$work/verdicts" "$LOGS"
 exec 7> "$work/lock"
 lock 7 -x "another make mutate"
-log=$LOGS/mutate.log
-trap undo EXIT
-refresh
-prove_units "$@"
+rm -rf "$work/queue" "$work"/[0-9]*/item.*
+mkdir "$work/queue"
 
-number=0 total=$# caught=0
-: > "$table"
-row mutation 'what it breaks' 'caught by'
+key=$(tree_key "$TOP")
+number=0 names='' items='' shown=''
 for name; do
+	name=$(basename "$name" .patch)
+	[ -e "$mutations/$name.patch" ] || die "there is no mutation $name: see $mutations"
 	number=$((number + 1))
-	if try "$name"; then caught=$((caught + 1)); fi
-	undo
-	row "$name" "$(title "$name")" "$verdict"
+	! in_shard "$number" || names="$names $name"
 done
-echo "$caught of $# mutations caught" | tee -a "$table"
-[ "$caught" = $# ]
+# A word is proved where a mutation is left that needs it
+for name in $names; do
+	[ ! -e "$(verdict_of "$key" "2-$name")" ] || continue
+	noticers "$name"
+done | tr ' ' '\n' | sort -u > "$work/words"
+while read -r word; do
+	want "1-$word"
+done < "$work/words"
+for name in $names; do
+	want "2-$name"
+done
+
+row mutation 'what it breaks' 'caught by' took
+left=$(find "$work/queue" -type f | wc -l)
+[ "$jobs" -le "$left" ] || jobs=$left
+trap 'stop; exit 130' HUP INT TERM
+if [ "$left" -gt 0 ]; then
+	start_workers
+	watch
+else
+	show
+fi
+
+caught=0 total=0
+for item in $items; do
+	case $item in 1-*) continue ;; esac
+	total=$((total + 1))
+	[ "$(of "$item" 1)" != caught ] || caught=$((caught + 1))
+	row_of "$item"
+done > "$table"
+echo "$caught of $total mutations caught by who is meant to" | tee -a "$table"
+[ "$caught" = "$total" ]
