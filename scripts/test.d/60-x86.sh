@@ -22,6 +22,6 @@ done
 machine='unpatched, 4 CPUs'
 boot_unit stock-base off 3 "run=/tests/noncoherent_dma_mask_test,upstream" -c 4
 machine='mock devices'
-boot_unit release off 67 "$words" -c 4
+boot_unit release off 74 "$words" -c 4
 
 exit "$failed"

@@ -16,6 +16,6 @@ words='intel_iommu=off kvm.force_emulation_prefix=1'
 for test in $tests; do
 	words="$words run=/tests/$test"
 done
-boot_unit debug off 67 "$words" -c 4
+boot_unit debug off 74 "$words" -c 4
 
 exit "$failed"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * IOMMU_TEST_CMD's ops for coherency: mock devices whose DMA an IOMMU keeps
- * coherent, groups of several, failing hardware, and watches. The numbers are
- * far from those of iommufd_test.h, so that new ones there do not collide.
+ * coherent, groups of several, failing hardware, accesses whose device does DMA,
+ * and watches. The numbers are far from those of iommufd_test.h, so that new ones
+ * there do not collide.
  *
  * There is no op for PASIDs: the iommufd of 6.12 has none for devices.
  */
@@ -24,6 +25,9 @@
  *	iommu_test_cmd.id, or with 0 the context; &struct iommu_test_watch.
  * @IOMMU_TEST_OP_WATCH_STATE: The state of the watch whose file is
  *	iommu_test_cmd.id; &struct iommu_test_watch.
+ * @IOMMU_TEST_OP_ACCESS_CHANGE: Attaches the access whose file is
+ *	iommu_test_cmd.id to the IOAS iommu_test_cmd.access_replace_ioas.ioas_id,
+ *	replaces the one that it has, or with 0 detaches it. ENXIO: it has none.
  */
 enum iommu_test_coherency_op {
 	IOMMU_TEST_OP_MOCK_BIND = 0x4e43,
@@ -31,11 +35,17 @@ enum iommu_test_coherency_op {
 	IOMMU_TEST_OP_MOCK_FAIL,
 	IOMMU_TEST_OP_WATCH,
 	IOMMU_TEST_OP_WATCH_STATE,
+	IOMMU_TEST_OP_ACCESS_CHANGE,
 };
 
 enum {
 	/* All page tables that are made for the device enforce cache coherency */
 	MOCK_FLAGS_DEVICE_ENFORCE_COHERENCY = 1 << 16,
+};
+
+enum {
+	/* A device does DMA to what the access pins, and nobody knows if it snoops */
+	MOCK_FLAGS_ACCESS_CREATE_NONCOHERENT_DMA = 1 << 16,
 };
 
 /**

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Coherency in iommufd's selftest: devices in groups of several, hardware that
- * fails when it is told to, and watches that count what they are called for and
- * look at the hardware meanwhile.
+ * fails when it is told to, accesses that come and go, and watches that count what
+ * they are called for and look at the hardware meanwhile.
  *
  * User space compares the watches with what it has attached. What it cannot see
  * is whether a watch began before the hardware was attached and ended after it
@@ -149,6 +149,36 @@ static int iommufd_test_mock_fail(struct iommufd_ucmd *ucmd,
 }
 
 struct test_watch {
+/* Makes attaching, replacing and detaching of accesses exclude each other */
+static DEFINE_MUTEX(access_lock);
+
+static int mock_access_change(struct iommufd_access *access, u32 ioas_id)
+{
+	guard(mutex)(&access_lock);
+	if (!ioas_id && !access->ioas)
+		return -ENXIO;
+	if (!ioas_id) {
+		iommufd_access_detach(access);
+		return 0;
+	}
+	return access->ioas ? iommufd_access_replace(access, ioas_id) :
+			      iommufd_access_attach(access, ioas_id);
+}
+
+static int iommufd_test_access_change(struct iommu_test_cmd *cmd)
+{
+	struct iommufd_access *access;
+	struct file *file;
+	int rc;
+
+	access = mock_access_get(cmd->id, &file);
+	if (IS_ERR(access))
+		return PTR_ERR(access);
+	rc = mock_access_change(access, cmd->access_replace_ioas.ioas_id);
+	fput(file);
+	return rc;
+}
+
 	struct iommufd_coherency_watch watch;
 	/* Being added or removed by user space: the hardware may be attached */
 	bool by_user;
@@ -164,23 +194,35 @@ static struct test_watch *to_test_watch(struct iommufd_coherency_watch *w)
 }
 
 /* Asks the hardware, not iommufd's own count */
+static bool is_noncoherent(const struct iommufd_coherency_watch *w,
+			   struct iommufd_object *obj)
+{
+	struct iommufd_device *idev;
+
+	switch (obj->type) {
+	case IOMMUFD_OBJ_ACCESS:
+		/* Its DMA belongs to no group */
+		return !w->igroup &&
+		       mock_access_is_noncoherent(container_of(obj, struct iommufd_access, obj));
+	case IOMMUFD_OBJ_DEVICE:
+		idev = container_of(obj, struct iommufd_device, obj);
+		return (!w->igroup || w->igroup == idev->igroup) &&
+		       iommufd_selftest_is_mock_dev(idev->dev) &&
+		       READ_ONCE(mock_dev_coherency(idev->dev)->noncoherent);
+	default:
+		return false;
+	}
+}
+
 static unsigned int source_nr_noncoherent(struct iommufd_coherency_watch *w)
 {
 	struct iommufd_object *obj;
-	struct iommufd_device *idev;
 	unsigned int nr = 0;
 	unsigned long index;
 
 	xa_lock(&w->ictx->objects);
-	xa_for_each(&w->ictx->objects, index, obj) {
-		if (obj->type != IOMMUFD_OBJ_DEVICE)
-			continue;
-		idev = container_of(obj, struct iommufd_device, obj);
-		if (w->igroup && w->igroup != idev->igroup)
-			continue;
-		if (iommufd_selftest_is_mock_dev(idev->dev))
-			nr += READ_ONCE(mock_dev_coherency(idev->dev)->noncoherent);
-	}
+	xa_for_each(&w->ictx->objects, index, obj)
+		nr += is_noncoherent(w, obj);
 	xa_unlock(&w->ictx->objects);
 	return nr;
 }
@@ -387,3 +429,5 @@ int iommufd_test_coherency(struct iommufd_ucmd *ucmd)
 		return -EOPNOTSUPP;
 	}
 }
+	case IOMMU_TEST_OP_ACCESS_CHANGE:
+		return iommufd_test_access_change(cmd);

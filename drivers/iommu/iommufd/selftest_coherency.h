@@ -9,8 +9,10 @@
 #include <linux/types.h>
 
 struct device;
+struct file;
 struct iommu_group;
 struct iommu_test_cmd;
+struct iommufd_access;
 struct iommufd_device;
 struct iommufd_ucmd;
 
@@ -32,6 +34,11 @@ struct mock_coherency {
 };
 
 struct mock_coherency *mock_dev_coherency(struct device *dev);
+
+/* Can its device do DMA now: has it an IOAS to pin pages of, or pages? */
+bool mock_access_is_noncoherent(struct iommufd_access *access);
+/* The access of a file, on which the caller gets a reference */
+struct iommufd_access *mock_access_get(int fd, struct file **file);
 
 void mock_coherency_init(struct mock_coherency *coherency,
 			 struct iommu_group *group);

@@ -142,12 +142,27 @@ static bool is_source(const struct model_watch *w, const struct model_dev *dev)
 	return dev->used && dev->ctx == w->ctx && (w->group == NONE || w->group == dev->group);
 }
 
+/* How much of the DMA of a context is that of accesses */
+static int nr_access_dma(const struct model *m, int ctx)
+{
+	int i, nr = 0;
+
+	for (i = 0; i < NR_ACCESSES; i++)
+		nr += m->accesses[i].used && m->accesses[i].ctx == ctx && m->accesses[i].dma &&
+		      m->accesses[i].ioas != NONE;
+	return nr;
+}
+
 bool model_noncoherent(const struct model *m, int watch)
 {
+	const struct model_watch *w = &m->watches[watch];
 	int i;
 
+	if (w->group == NONE && nr_access_dma(m, w->ctx))
+		return true;
+
 	for (i = 0; i < NR_DEVS; i++)
-		if (is_source(&m->watches[watch], &m->devs[i]) &&
+		if (is_source(w, &m->devs[i]) &&
 		    group_is_noncoherent(m, m->devs[i].group))
 			return true;
 	return false;
@@ -155,7 +170,7 @@ bool model_noncoherent(const struct model *m, int watch)
 
 int model_nr_noncoherent(const struct model *m, int ctx)
 {
-	int i, j, nr = 0;
+	int i, j, nr = nr_access_dma(m, ctx);
 
 	for (i = 0; i < NR_DEVS; i++) {
 		if (!m->devs[i].used || m->devs[i].ctx != ctx ||
@@ -175,7 +190,7 @@ static void check_watch(struct model *m, int watch, enum outcome outcome)
 	bool want = model_noncoherent(m, watch), was = w->seen.begun;
 	struct iommu_test_watch now = watch_state(m, watch);
 	__u32 begins = now.begins - w->seen.begins;
-	int i, on_hw = 0;
+	int i, on_hw = w->group == NONE ? nr_access_dma(m, w->ctx) : 0;
 
 	for (i = 0; i < NR_DEVS; i++)
 		on_hw += is_source(w, &m->devs[i]) && group_is_noncoherent(m, m->devs[i].group);
@@ -278,6 +293,9 @@ void model_close(struct model *m)
 {
 	int i;
 
+	for (i = 0; i < NR_ACCESSES; i++)
+		if (m->accesses[i].used)
+			model_access_close(m, i);
 	for (i = 0; i < NR_WATCHES; i++)
 		if (m->watches[i].used)
 			model_unwatch(m, i);
@@ -305,6 +323,7 @@ void model_map(struct model *m, int ctx, int ioas)
 		differs(m, "mmap: %s", strerror(errno));
 	cmd.user_va = (uintptr_t)mem;
 	expect(m, quiet_ioctl(m->ctxs[ctx].fd, IOMMU_IOAS_MAP, &cmd), 0, "IOAS_MAP");
+	m->ctxs[ctx].mem[ioas] = mem;
 }
 
 static bool group_is_capable(const struct model *m, int group)
@@ -588,6 +607,85 @@ int model_unbind(struct model *m, int dev)
 	forget_pts(m);
 	check(m, AS_MODELLED);
 	return ret;
+}
+
+/* So that the device of the access can go on with its DMA, and a late unpin is seen */
+static void pin_pages(struct model *m, const struct model_access *a)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_ACCESS_PAGES,
+		.id = a->fd,
+		.access_pages = { .iova = MAP_IOVA, .length = MAP_LENGTH },
+	};
+
+	cmd.access_pages.uptr = (uintptr_t)m->ctxs[a->ctx].mem[a->ioas];
+	expect(m, quiet_ioctl(m->ctxs[a->ctx].fd, IOMMU_TEST_CMD, &cmd), 0, "ACCESS_PAGES");
+}
+
+/* The next to attach a @dma access to a context without @had DMA asks for leave */
+static int predict_access(const struct model *m, int ctx, bool dma, bool had)
+{
+	return dma && !had ? refusal(m, ctx, NONE) : 0;
+}
+
+int model_access(struct model *m, int ctx, int ioas, bool dma)
+{
+	int i = free_slot(m, m->accesses, sizeof(m->accesses[0]), NR_ACCESSES), ret;
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_CREATE_ACCESS,
+		.id = m->ctxs[ctx].ioas[ioas],
+		.create_access.flags = dma ? MOCK_FLAGS_ACCESS_CREATE_NONCOHERENT_DMA :
+					     MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES,
+	};
+	int want = predict_access(m, ctx, dma, false);
+
+	ret = tested_ioctl(m, m->ctxs[ctx].fd, IOMMU_TEST_CMD, &cmd);
+	check_return(m, ret, want, "CREATE_ACCESS");
+	if (!ret) {
+		m->accesses[i] = (struct model_access){
+			.used = true, .ctx = ctx, .dma = dma, .ioas = ioas,
+			.fd = cmd.create_access.out_access_fd,
+		};
+		pin_pages(m, &m->accesses[i]);
+	}
+	m->refusals += ret == want && ret;
+	check(m, ret && m->injected ? HW_FAILED : AS_MODELLED);
+	return ret ?: i;
+}
+
+int model_access_change(struct model *m, int access, int ioas)
+{
+	struct model_access *a = &m->accesses[access];
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_ACCESS_CHANGE,
+		.id = a->fd,
+		.access_replace_ioas.ioas_id = ioas == NONE ? 0 : m->ctxs[a->ctx].ioas[ioas],
+	};
+	int want = ioas != NONE ? predict_access(m, a->ctx, a->dma, a->ioas != NONE) :
+		   a->ioas == NONE ? -ENXIO : 0;
+	bool moved = ioas != NONE && ioas != a->ioas;
+	int ret;
+
+	ret = tested_ioctl(m, m->ctxs[a->ctx].fd, IOMMU_TEST_CMD, &cmd);
+	check_return(m, ret, want, "ACCESS_CHANGE");
+	if (!ret) {
+		a->ioas = ioas;
+		if (moved)
+			pin_pages(m, a);
+	}
+	m->refusals += ret == want && ret && ret != -ENXIO;
+	check(m, ret && m->injected ? HW_FAILED : AS_MODELLED);
+	return ret;
+}
+
+void model_access_close(struct model *m, int access)
+{
+	m->accesses[access].used = false;
+	close(m->accesses[access].fd);
+	check(m, AS_MODELLED);
 }
 
 static int add_watch(struct model *m, __u32 idev, struct model_watch w)

@@ -19,6 +19,7 @@
 #define NR_DEVS		8
 #define NR_PTS		24
 #define NR_WATCHES	8
+#define NR_ACCESSES	4
 
 #define NONE		(-1)
 
@@ -42,6 +43,15 @@ struct model_dev {
 	int pt;			/* NONE: bound, not attached */
 };
 
+/* Of a driver whose device does DMA to what it pins, if @dma, or that of a CPU */
+struct model_access {
+	bool used;
+	int ctx;
+	bool dma;
+	int fd;
+	int ioas;		/* NONE: not attached */
+};
+
 struct model_watch {
 	bool used;
 	int ctx;
@@ -56,10 +66,12 @@ struct model {
 		int fd;
 		int fdinfo;
 		__u32 ioas[NR_IOASES];
+		void *mem[NR_IOASES];	/* mapped in each, or NULL */
 	} ctxs[NR_CTXS];
 	struct model_dev devs[NR_DEVS];
 	struct model_pt pts[NR_PTS];
 	struct model_watch watches[NR_WATCHES];
+	struct model_access accesses[NR_ACCESSES];
 	int next_group;
 	unsigned int next_order;
 
@@ -104,13 +116,22 @@ int model_change(struct model *m, int dev, struct model_target to);
 int model_detach(struct model *m, int dev);
 int model_unbind(struct model *m, int dev);
 int model_free_pt(struct model *m, int pt);
+
+/*
+ * An access, attached to an address space of a context where model_map() has pages.
+ * Whenever it gets one it pins pages, which stay pinned until it loses it.
+ */
+int model_access(struct model *m, int ctx, int ioas, bool dma);
+/* Attaches it, replaces what it has, or with NONE detaches it */
+int model_access_change(struct model *m, int access, int ioas);
+void model_access_close(struct model *m, int access);
 void model_unwatch(struct model *m, int watch);
 void model_refuse(struct model *m, int watch, __u32 refuse);
 
 /* Pages in an address space, so that page tables have something to map */
 void model_map(struct model *m, int ctx, int ioas);
 
-/* What the watch is to be, and how many groups of a context are non-coherent */
+/* What the watch is to be, and how many groups and accesses of a context are non-coherent */
 bool model_noncoherent(const struct model *m, int watch);
 int model_nr_noncoherent(const struct model *m, int ctx);
 

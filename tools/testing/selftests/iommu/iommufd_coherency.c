@@ -532,6 +532,78 @@ TEST_F(mock, refused_watch)
 	EXPECT_WATCHES(&self->s, false, 1);
 }
 
+static void map_all(struct model *m)
+{
+	int ctx, i;
+
+	for (ctx = 0; ctx < NR_CTXS; ctx++)
+		for (i = 0; i < NR_IOASES; i++)
+			model_map(m, ctx, i);
+}
+
+/* DMA by way of an access is that of no device, and seen by who watches all */
+TEST_F(mock, access)
+{
+	bool seen = self->s.kind.ctx;
+	struct model *m = self->m;
+	int dev = model_bind(m, 0, false, NONE), dma, other;
+
+	map_all(m);
+	if (seen)
+		self->s.kind.dev = 0;
+	watch(&self->s, dev);
+
+	EXPECT_LE(0, model_access(m, 0, 0, false));
+	EXPECT_WATCHES(&self->s, false, 0);
+	dma = model_access(m, 0, 0, true);
+	EXPECT_LE(0, dma);
+	EXPECT_WATCHES(&self->s, seen, seen);
+	other = model_access(m, 0, 1, true);
+	EXPECT_LE(0, other);
+	EXPECT_EQ(2, ctx_fdinfo(m, 0, "noncoherent-attachments:"));
+	EXPECT_EQ(0, model_access_change(m, dma, 1));
+	EXPECT_WATCHES(&self->s, seen, seen);
+	EXPECT_EQ(0, model_access_change(m, dma, NONE));
+	EXPECT_EQ(-ENXIO, model_access_change(m, dma, NONE));
+	EXPECT_WATCHES(&self->s, seen, seen);
+	model_access_close(m, other);
+	EXPECT_WATCHES(&self->s, false, seen);
+
+	/* Beside a device each is enough */
+	EXPECT_EQ(0, model_change(m, dev, TO_PT(self->pts[LOOSE])));
+	EXPECT_EQ(0, model_access_change(m, dma, 0));
+	EXPECT_EQ(0, model_detach(m, dev));
+	EXPECT_WATCHES(&self->s, seen, 1 + seen);
+	EXPECT_EQ(0, model_change(m, dev, TO_PT(self->pts[LOOSE])));
+	EXPECT_EQ(0, model_access_change(m, dma, NONE));
+	EXPECT_WATCHES(&self->s, true, 2);
+	EXPECT_EQ(0, model_detach(m, dev));
+	EXPECT_WATCHES(&self->s, false, 2);
+}
+
+/* Who refuses an access leaves it where it was, and the others alone */
+TEST_F(mock, access_is_refused)
+{
+	struct model *m = self->m;
+	int dev = model_bind(m, 0, false, NONE), nay, dma;
+
+	map_all(m);
+	nay = model_watch_ctx(m, 0, EINVAL);
+	watch(&self->s, dev);
+	EXPECT_EQ(-EPERM, model_access(m, 0, 0, true));
+	EXPECT_LE(0, model_access(m, 0, 0, false));
+	EXPECT_WATCHES(&self->s, false, 0);
+	model_refuse(m, nay, 0);
+	dma = model_access(m, 0, 0, true);
+	EXPECT_LE(0, dma);
+	/* Too late to refuse */
+	model_refuse(m, nay, EACCES);
+	EXPECT_EQ(0, model_access_change(m, dma, 1));
+	EXPECT_EQ(0, model_access_change(m, dma, NONE));
+	EXPECT_EQ(-EACCES, model_access_change(m, dma, 1));
+	EXPECT_EQ(0, ctx_fdinfo(m, 0, "noncoherent-attachments:"));
+}
+
 TEST_F(mock, contexts_are_apart)
 {
 	struct model *m = self->m;
@@ -732,6 +804,18 @@ static void walk_devices(struct model *m, unsigned long *rnd, int dev)
 		model_bind(m, m->devs[dev].ctx, pick(rnd, 3), dev);
 }
 
+static void walk_accesses(struct model *m, unsigned long *rnd)
+{
+	int access = pick(rnd, NR_ACCESSES);
+
+	if (!m->accesses[access].used)
+		model_access(m, pick(rnd, NR_CTXS), pick(rnd, NR_IOASES), pick(rnd, 3));
+	else if (!pick(rnd, 4))
+		model_access_close(m, access);
+	else
+		model_access_change(m, access, (int)pick(rnd, NR_IOASES + 1) - 1);
+}
+
 static void walk_step(struct model *m, unsigned long *rnd)
 {
 	unsigned int what = pick(rnd, 100);
@@ -745,6 +829,8 @@ static void walk_step(struct model *m, unsigned long *rnd)
 		walk_pts(m, rnd, dev);
 	else if (what < 40)
 		model_detach(m, dev);
+	else if (what < 50)
+		walk_accesses(m, rnd);
 	else
 		walk_change(m, rnd, dev);
 }
@@ -767,6 +853,7 @@ TEST(random_walk)
 
 	rnd = seed;
 	model_open(&m);
+	map_all(&m);
 	m.seed = seed;
 	for (i = 0; i < steps; i++)
 		walk_step(&m, &rnd);

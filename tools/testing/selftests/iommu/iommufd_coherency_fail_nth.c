@@ -2,8 +2,9 @@
 /*
  * All or nothing: each allocation in turn, and each place where iommufd's
  * selftest lets its mock domains fail, fails once of what binds, attaches,
- * replaces, detaches and watches a mock device. The model sees to it that what
- * failed has changed nothing, and the next try has to succeed.
+ * replaces, detaches and watches a mock device, and of what gives an access its
+ * IOAS. The model sees to it that what failed has changed nothing, and the next
+ * try has to succeed.
  *
  * Needs failslab in debugfs.
  */
@@ -219,6 +220,24 @@ TEST_F(fail, watch)
 	model_change(m, self->dev, TO_PT(self->loose));
 	EXPECT_LT(0, FOR_EACH_FAULT(model_watch_ctx(m, 0, 0), model_unwatch(m, ret)));
 	EXPECT_LT(0, FOR_EACH_FAULT(model_watch_dev(m, self->dev, 0), model_unwatch(m, ret)));
+}
+
+TEST_F(fail, access)
+{
+	struct model *m = &self->m;
+	int access = NONE;
+
+	EXPECT_LT(0, FOR_EACH_FAULT((access = model_access(m, 0, 0, true)),
+				    model_access_close(m, ret)));
+	EXPECT_LT(0, FOR_EACH_FAULT(model_access_change(m, access, 1),
+				    model_access_change(m, access, 0)));
+	EXPECT_TRUE(watch_state(m, self->watches[0]).begun);
+	EXPECT_EQ(0, FOR_EACH_FAULT(model_access_change(m, access, NONE),
+				    model_access_change(m, access, 1)));
+	EXPECT_LT(0, FOR_EACH_FAULT(model_access_change(m, access, 0),
+				    model_access_change(m, access, NONE)));
+	EXPECT_TRUE(watch_state(m, self->watches[0]).begun);
+	EXPECT_FALSE(watch_state(m, self->watches[1]).begun);
 }
 
 TEST_HARNESS_MAIN

@@ -109,6 +109,7 @@ int main(void)
 	uint32_t other = mock_ioas_alloc(&a);
 	struct test test = {};
 	uint32_t a1, a2, b1;
+	int access;
 
 	pin_self(0);
 	test.vm = wbinvd_vm_create(&test.v, 1);
@@ -134,6 +135,19 @@ int main(void)
 	step(&test, false, "its device is detached", mock_detach(&b, b1));
 	step(&test, true, "the first iommufd has a device again", a1 = mock_attach(&a));
 	step(&test, true, "a device that is alone is detached", mock_detach(&a, a1));
+
+	/* What mediated devices are given to pin is no less non-coherent */
+	step(&test, true, "a mediated device that does DMA gets access",
+	     TEST_ASSERT((access = mock_access_open(&a)) >= 0, "access: %s", strerror(errno)));
+	step(&test, false, "it gets another address space",
+	     TEST_ASSERT(!mock_access_change(&a, access, other), "replace: %s", strerror(errno)));
+	step(&test, false, "a device is attached beside it", a1 = mock_attach(&a));
+	step(&test, false, "the mediated device loses its access",
+	     TEST_ASSERT(!mock_access_change(&a, access, 0), "detach: %s", strerror(errno)));
+	step(&test, true, "the device beside it is detached", mock_detach(&a, a1));
+	step(&test, true, "the mediated device has access again",
+	     TEST_ASSERT(!mock_access_change(&a, access, a.ioas), "attach: %s", strerror(errno)));
+	step(&test, true, "the mediated device is closed with its access", close(access));
 
 	/* Only KVM's device ends the watch here, with the attachment in place */
 	a1 = mock_attach(&a);

@@ -100,4 +100,30 @@ static inline int mock_replace(struct mock_iommufd *mock, uint32_t dev, uint32_t
 	return ioctl(mock->fd, IOMMU_TEST_CMD, &cmd);
 }
 
+/* The access of a driver whose device does DMA to what it pins, as kvmgt's: an fd */
+static inline int mock_access_open(struct mock_iommufd *mock)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_CREATE_ACCESS,
+		.id = mock->ioas,
+		.create_access.flags = MOCK_FLAGS_ACCESS_CREATE_NONCOHERENT_DMA,
+	};
+
+	return ioctl(mock->fd, IOMMU_TEST_CMD, &cmd) ? -1 : (int)cmd.create_access.out_access_fd;
+}
+
+/* To an IOAS, or with 0 to none */
+static inline int mock_access_change(struct mock_iommufd *mock, int access, uint32_t ioas)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_ACCESS_CHANGE,
+		.id = access,
+		.access_replace_ioas.ioas_id = ioas,
+	};
+
+	return ioctl(mock->fd, IOMMU_TEST_CMD, &cmd);
+}
+
 #endif /* SELFTEST_KVM_MOCK_DEVICE_H */
