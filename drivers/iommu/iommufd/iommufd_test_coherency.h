@@ -72,7 +72,10 @@ struct iommu_test_mock_fail {
  * @begins: Out: calls of begin
  * @ends: Out: calls of end, also of those that undo only a reserve
  * @noncoherent: Out: mock devices of the source that the hardware has on a page
- *	table which does not enforce cache coherency, now
+ *	table which does not enforce cache coherency, now; and of a context its
+ *	accesses of such devices that have an IOAS, or pages of one
+ * @slow_ms: In: milliseconds that reserve takes from now on, during which those
+ *	that were asked before it have reserved and not begun
  * @gaps: Out: callbacks during which that was not 0, what adds and removes a
  *	watch excepted; callbacks out of order; and any watches at all that were
  *	removed without an end which they were owed
@@ -89,6 +92,7 @@ struct iommu_test_watch {
 	__u32 ends;
 	__u32 noncoherent;
 	__u32 gaps;
+	__u32 slow_ms;
 };
 
 #endif

@@ -9,6 +9,7 @@
  * was detached, so a watch checks this itself, and reports it as a gap.
  */
 #include <linux/anon_inodes.h>
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -148,7 +149,6 @@ static int iommufd_test_mock_fail(struct iommufd_ucmd *ucmd,
 	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 }
 
-struct test_watch {
 /* Makes attaching, replacing and detaching of accesses exclude each other */
 static DEFINE_MUTEX(access_lock);
 
@@ -179,6 +179,7 @@ static int iommufd_test_access_change(struct iommu_test_cmd *cmd)
 	return rc;
 }
 
+struct test_watch {
 	struct iommufd_coherency_watch watch;
 	/* Being added or removed by user space: the hardware may be attached */
 	bool by_user;
@@ -193,7 +194,6 @@ static struct test_watch *to_test_watch(struct iommufd_coherency_watch *w)
 	return container_of(w, struct test_watch, watch);
 }
 
-/* Asks the hardware, not iommufd's own count */
 static bool is_noncoherent(const struct iommufd_coherency_watch *w,
 			   struct iommufd_object *obj)
 {
@@ -214,6 +214,7 @@ static bool is_noncoherent(const struct iommufd_coherency_watch *w,
 	}
 }
 
+/* Asks the hardware, not iommufd's own count */
 static unsigned int source_nr_noncoherent(struct iommufd_coherency_watch *w)
 {
 	struct iommufd_object *obj;
@@ -240,6 +241,7 @@ static int test_watch_reserve(struct iommufd_coherency_watch *w)
 	struct test_watch *tw = to_test_watch(w);
 
 	look_for_gap(tw, false, false);
+	msleep(tw->state.slow_ms);
 	if (tw->state.refuse) {
 		tw->state.refusals++;
 		return -(int)tw->state.refuse;
@@ -301,7 +303,7 @@ static const struct file_operations test_watch_fops = {
 };
 
 static struct test_watch *test_watch_add(struct iommufd_ucmd *ucmd, u32 idev_id,
-					 unsigned int refuse)
+					 const struct iommu_test_watch *arg)
 {
 	struct iommufd_device *idev;
 	struct test_watch *tw;
@@ -311,7 +313,8 @@ static struct test_watch *test_watch_add(struct iommufd_ucmd *ucmd, u32 idev_id,
 	if (!tw)
 		return ERR_PTR(-ENOMEM);
 	tw->by_user = true;
-	tw->state.refuse = refuse;
+	tw->state.refuse = arg->refuse;
+	tw->state.slow_ms = arg->slow_ms;
 
 	if (idev_id) {
 		idev = iommufd_get_device(ucmd, idev_id);
@@ -334,6 +337,9 @@ out_free:
 	return ERR_PTR(rc);
 }
 
+/* Nobody waits for long */
+#define MAX_SLOW_MS	10000
+
 static int iommufd_test_watch(struct iommufd_ucmd *ucmd,
 			      struct iommu_test_cmd *cmd)
 {
@@ -341,12 +347,12 @@ static int iommufd_test_watch(struct iommufd_ucmd *ucmd,
 	struct file *file;
 	int fdno, rc;
 
-	if (cmd->watch.refuse > MAX_ERRNO)
+	if (cmd->watch.refuse > MAX_ERRNO || cmd->watch.slow_ms > MAX_SLOW_MS)
 		return -EINVAL;
 	fdno = get_unused_fd_flags(O_CLOEXEC);
 	if (fdno < 0)
 		return fdno;
-	tw = test_watch_add(ucmd, cmd->id, cmd->watch.refuse);
+	tw = test_watch_add(ucmd, cmd->id, &cmd->watch);
 	if (IS_ERR(tw)) {
 		rc = PTR_ERR(tw);
 		goto out_put_fdno;
@@ -393,13 +399,14 @@ static int iommufd_test_watch_state(struct iommufd_ucmd *ucmd,
 	if (file->f_op != &test_watch_fops)
 		goto out_fput;
 	rc = -EINVAL;
-	if (cmd->watch.refuse > MAX_ERRNO)
+	if (cmd->watch.refuse > MAX_ERRNO || cmd->watch.slow_ms > MAX_SLOW_MS)
 		goto out_fput;
 
 	tw = file->private_data;
 	mutex_lock(&tw->watch.ictx->coherency.lock);
 	tw->state.out_fd = cmd->id;
 	tw->state.refuse = cmd->watch.refuse;
+	tw->state.slow_ms = cmd->watch.slow_ms;
 	tw->state.begun = tw->begun;
 	tw->state.noncoherent = source_nr_noncoherent(&tw->watch);
 	cmd->watch = tw->state;
@@ -425,9 +432,9 @@ int iommufd_test_coherency(struct iommufd_ucmd *ucmd)
 		return iommufd_test_watch(ucmd, cmd);
 	case IOMMU_TEST_OP_WATCH_STATE:
 		return iommufd_test_watch_state(ucmd, cmd);
+	case IOMMU_TEST_OP_ACCESS_CHANGE:
+		return iommufd_test_access_change(cmd);
 	default:
 		return -EOPNOTSUPP;
 	}
 }
-	case IOMMU_TEST_OP_ACCESS_CHANGE:
-		return iommufd_test_access_change(cmd);

@@ -10,9 +10,11 @@
  * Environment: seed= and steps= of the random walks.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "../kselftest_harness.h"
 #include "coherency_model.h"
@@ -530,6 +532,70 @@ TEST_F(mock, refused_watch)
 	EXPECT_WATCHES(&self->s, true, 1);
 	EXPECT_EQ(0, model_detach(m, dev));
 	EXPECT_WATCHES(&self->s, false, 1);
+}
+
+struct replacing {
+	int fd;
+	struct iommu_test_cmd cmd;
+	int ret;
+};
+
+static void *replace_thread(void *data)
+{
+	struct replacing *r = data;
+
+	r->ret = ioctl(r->fd, IOMMU_TEST_CMD, &r->cmd);
+	return NULL;
+}
+
+/*
+ * A device is detached while another one of its group is being replaced, which a watch
+ * delays: it is detached from what the group is on by then, and only that is released.
+ */
+TEST_F(mock, detach_while_replaced)
+{
+	struct model *m = self->m;
+	int a = model_bind(m, 0, true, NONE), b = model_bind(m, 0, true, a);
+	int from = model_alloc_pt(m, a, 0), to = model_alloc_pt(m, self->s.incapable, 0);
+	int slow = model_watch_ctx(m, 0, 0), fd = m->ctxs[0].fd;
+	struct replacing r = {
+		.fd = fd,
+		.cmd = {
+			.size = sizeof(r.cmd),
+			.op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+			.id = m->devs[a].stdev,
+			.mock_domain_replace.pt_id = m->pts[to].id,
+		},
+	};
+	struct iommu_test_cmd slower = {
+		.size = sizeof(slower),
+		.op = IOMMU_TEST_OP_WATCH_STATE,
+		.id = m->watches[slow].seen.out_fd,
+		.watch.slow_ms = 1000,
+	};
+	struct iommu_test_cmd detach = {
+		.size = sizeof(detach),
+		.op = IOMMU_TEST_OP_MOCK_DETACH,
+		.id = m->devs[b].idev,
+	};
+	pthread_t thread;
+
+	watch(&self->s, a);
+	EXPECT_EQ(0, model_change(m, a, TO_PT(from)));
+	EXPECT_EQ(0, model_change(m, b, TO_PT(from)));
+	ASSERT_EQ(0, ioctl(fd, IOMMU_TEST_CMD, &slower));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, replace_thread, &r));
+	usleep(300 * 1000);
+	EXPECT_EQ(0, ioctl(fd, IOMMU_TEST_CMD, &detach));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, r.ret);
+
+	m->devs[a].pt = to;
+	m->devs[b].pt = NONE;
+	EXPECT_WATCHES(&self->s, true, 1);
+	EXPECT_EQ(0, model_detach(m, a));
+	EXPECT_EQ(0, model_free_pt(m, from));
+	EXPECT_EQ(0, model_free_pt(m, to));
 }
 
 static void map_all(struct model *m)

@@ -250,6 +250,61 @@ static void test_forbid_busy(void)
 	passed("FORBID is EBUSY while there is permission");
 }
 
+#define SLOW_MS	2000
+
+struct attaching {
+	struct mock_iommufd *mock;
+	uint64_t called;
+	uint64_t returned;
+	int dev;
+};
+
+static void *attach_thread(void *data)
+{
+	struct attaching *a = data;
+
+	__atomic_store_n(&a->called, 1, __ATOMIC_RELEASE);
+	a->dev = __mock_attach(a->mock, a->mock->ioas);
+	__atomic_store_n(&a->returned, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/*
+ * An attach is promised to the VM, and waits for somebody else's leave: until it has
+ * either happened or failed, the VM cannot be made one that has none.
+ */
+static void test_forbid_promised(void)
+{
+	struct vm vm = create();
+	struct mock_iommufd mock = mock_iommufd_open();
+	struct attaching a = { .mock = &mock };
+	pthread_t thread;
+	int slow, ret, error;
+
+	/* Asked in the order in which they were added */
+	coherency_add(vm.device, mock.fd);
+	slow = mock_slow_watch(&mock, SLOW_MS);
+	TEST_ASSERT(!pthread_create(&thread, NULL, attach_thread, &a), "pthread_create");
+	wait_until(&a.called, 1, "attach");
+	usleep(SLOW_MS * 1000 / 2);
+	ret = __coherency_policy(vm.vm, KVM_NONCOHERENT_DMA_FORBID);
+	error = errno;
+	TEST_ASSERT(!__atomic_load_n(&a.returned, __ATOMIC_ACQUIRE), "the attach did not wait");
+	pthread_join(thread, NULL);
+
+	TEST_ASSERT(a.dev >= 0, "the attach failed, FORBID returned %d", ret);
+	TEST_ASSERT(ret && error == EBUSY, "FORBID returned %d, %s, while an attach was promised",
+		    ret, strerror(error));
+	check(&vm, ON, 1, 1, "FORBID refused, attached");
+	mock_detach(&mock, a.dev);
+	coherency_policy(vm.vm, KVM_NONCOHERENT_DMA_FORBID);
+
+	close(slow);
+	mock_iommufd_close(&mock);
+	destroy(&vm);
+	passed("FORBID is EBUSY while an attach is promised");
+}
+
 static void test_no_wbinvd(void)
 {
 	struct vm vm = create();
@@ -463,6 +518,7 @@ int main(void)
 	test_forbid_attach();
 	test_forbid_add();
 	test_forbid_busy();
+	test_forbid_promised();
 	test_no_wbinvd();
 	test_visibility();
 	test_no_leftover();

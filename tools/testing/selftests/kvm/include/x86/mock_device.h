@@ -100,6 +100,20 @@ static inline int mock_replace(struct mock_iommufd *mock, uint32_t dev, uint32_t
 	return ioctl(mock->fd, IOMMU_TEST_CMD, &cmd);
 }
 
+/* A watch on the whole iommufd whose reserve takes @ms: an fd */
+static inline int mock_slow_watch(struct mock_iommufd *mock, unsigned int ms)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_WATCH,
+		.watch.slow_ms = ms,
+	};
+
+	TEST_ASSERT(!ioctl(mock->fd, IOMMU_TEST_CMD, &cmd), "IOMMU_TEST_OP_WATCH: %s",
+		    strerror(errno));
+	return cmd.watch.out_fd;
+}
+
 /* The access of a driver whose device does DMA to what it pins, as kvmgt's: an fd */
 static inline int mock_access_open(struct mock_iommufd *mock)
 {
