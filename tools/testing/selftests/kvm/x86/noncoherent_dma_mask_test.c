@@ -2,7 +2,8 @@
 /*
  * Which CPUs a guest's WBINVD flushes: all where the vCPU has dirtied lines
  * since its last WBINVD that was carried out, whether or not there was
- * permission at the time, and no others. The flush oracle counts, per CPU.
+ * permission at the time, and no others. The flush oracle counts, per CPU; and
+ * what KVM itself says of each vCPU, and of all together, has to agree.
  *
  * Usage: noncoherent_dma_mask_test [upstream]
  *
@@ -280,8 +281,81 @@ static void test_migration_in_wbinvd(void)
 	destroy(vm, &v, 1);
 }
 
+struct traced {
+	unsigned int wbinvds[TEST_CPUS];	/* by vCPU */
+	unsigned int cpus[TEST_CPUS];
+};
+
+static void wbinvd_line(const char *text, void *data)
+{
+	struct traced *traced = data;
+	unsigned int vcpu, cpus;
+
+	TEST_ASSERT(sscanf(text, "vcpu=%u flushed_cpus=%u", &vcpu, &cpus) == 2 && vcpu < TEST_CPUS,
+		    "kvm_wbinvd traced: %s", text);
+	traced->wbinvds[vcpu]++;
+	traced->cpus[vcpu] += cpus;
+}
+
+/* One WBINVD of each vCPU, one after another; vCPU i is to flush as many CPUs as @cpus[i] */
+static void wbinvd_each_traced(struct wbinvd_vcpu *v, const unsigned int *cpus)
+{
+	struct traced traced = {};
+	unsigned int i;
+
+	trace_clear();
+	trace_event("kvm/kvm_wbinvd", true);
+	for (i = 0; i < TEST_CPUS; i++)
+		wbinvd_vcpu_wbinvd(&v[i], 1);
+	trace_event("kvm/kvm_wbinvd", false);
+
+	trace_lines("kvm_wbinvd", wbinvd_line, &traced);
+	for (i = 0; i < TEST_CPUS; i++)
+		TEST_ASSERT(traced.wbinvds[i] == 1 && traced.cpus[i] == cpus[i],
+			    "vCPU %u: %u WBINVDs traced that flushed %u CPUs, wanted 1 and %u", i,
+			    traced.wbinvds[i], traced.cpus[i], cpus[i]);
+}
+
+/* @n more WBINVDs of vCPU 0, 2 * @n of vCPU 1 and so on, all at once */
+static void wbinvd_all(struct wbinvd_vcpu *v, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < TEST_CPUS; i++)
+		wbinvd_vcpu_want(&v[i], n * (i + 1));
+	for (i = 0; i < TEST_CPUS; i++)
+		wbinvd_vcpu_wait(&v[i]);
+}
+
+/* What is counted for each vCPU, and the sum over them: no two vCPUs have the same */
+static void check_sums(struct source *source, struct kvm_vm *vm, struct wbinvd_vcpu *v)
+{
+	struct kvm_coherency_status status = coherency_status(source->device);
+	uint64_t flushed, ignored, all_flushed = 0, all_ignored = 0;
+	unsigned int i;
+
+	for (i = 0; i < TEST_CPUS; i++) {
+		wbinvd_vcpu_stop(&v[i]);
+		flushed = 2 + 10 * (i + 1);
+		ignored = 100 * (i + 1);
+		TEST_ASSERT(vcpu_stat(v[i].vcpu, "wbinvd_flushed") == flushed,
+			    "vCPU %u: statistic wbinvd_flushed", i);
+		TEST_ASSERT(vcpu_stat(v[i].vcpu, "wbinvd_ignored") == ignored,
+			    "vCPU %u: statistic wbinvd_ignored", i);
+		all_flushed += flushed;
+		all_ignored += ignored;
+	}
+	TEST_ASSERT(status.wbinvd_flushed == all_flushed && status.wbinvd_ignored == all_ignored,
+		    "%llu WBINVDs flushed and %llu ignored, wanted %lu and %lu",
+		    (unsigned long long)status.wbinvd_flushed,
+		    (unsigned long long)status.wbinvd_ignored, all_flushed, all_ignored);
+	TEST_ASSERT(debugfs_stat(vm, "wbinvd_flushed") == all_flushed, "debugfs wbinvd_flushed");
+	TEST_ASSERT(debugfs_stat(vm, "wbinvd_ignored") == all_ignored, "debugfs wbinvd_ignored");
+}
+
 static void test_four_vcpus(void)
 {
+	static const unsigned int created[] = { 1, 2, 2, 2 }, moved[] = { 2, 2, 2, 2 };
 	struct wbinvd_vcpu v[TEST_CPUS];
 	struct source source;
 	struct kvm_vm *vm;
@@ -293,35 +367,28 @@ static void test_four_vcpus(void)
 
 	/* All were created on CPU 0 */
 	oracle_phase_cpus(10, "4,1,1,1", "4 vCPUs, each on its CPU and before on CPU 0");
-	for (i = 0; i < TEST_CPUS; i++)
-		wbinvd_vcpu_wbinvd(&v[i], 1);
+	wbinvd_each_traced(v, created);
 	oracle_end();
 
-	oracle_phase_cpus(11, "10,10,10,10",
-			  "4 vCPUs at once, 10 WBINVDs each, flush their own CPU");
-	for (i = 0; i < TEST_CPUS; i++)
-		wbinvd_vcpu_want(&v[i], 10);
-	for (i = 0; i < TEST_CPUS; i++)
-		wbinvd_vcpu_wait(&v[i]);
+	oracle_phase_cpus(11, "10,20,30,40",
+			  "4 vCPUs at once, 10 to 40 WBINVDs each, flush their own CPU");
+	wbinvd_all(v, 10);
 	oracle_end();
 
 	for (i = 0; i < TEST_CPUS; i++)
 		wbinvd_vcpu_migrate(&v[i], (i + 1) % TEST_CPUS);
 	oracle_phase_cpus(12, "2,2,2,2", "4 vCPUs, each moved on by one CPU, flush both");
-	for (i = 0; i < TEST_CPUS; i++)
-		wbinvd_vcpu_wbinvd(&v[i], 1);
+	wbinvd_each_traced(v, moved);
 	oracle_end();
 
 	detach(&source);
-	oracle_phase(13, 0, "4 vCPUs at once, 100 WBINVDs each, after the detach");
-	for (i = 0; i < TEST_CPUS; i++)
-		wbinvd_vcpu_want(&v[i], 100);
-	for (i = 0; i < TEST_CPUS; i++)
-		wbinvd_vcpu_wait(&v[i]);
+	oracle_phase(13, 0, "4 vCPUs at once, 100 to 400 WBINVDs each, after the detach");
+	wbinvd_all(v, 100);
 	oracle_end();
 
+	check_sums(&source, vm, v);
 	source_close(&source);
-	destroy(vm, v, TEST_CPUS);
+	kvm_vm_free(vm);
 }
 
 int main(int argc, char **argv)
