@@ -15,6 +15,7 @@
 #include "patient_harness.h"
 #include "test_util.h"
 #include "vfio_edu.h"
+#include "vfio_vm.h"
 
 #define TRACING		"/sys/kernel/tracing/"
 #define MAX_EVENTS	512
@@ -202,46 +203,100 @@ TEST_F(observe, tracepoints)
  * Permission is on before the hardware gets the first page table that does not
  * enforce coherency, and off after it got the blocking one that is the last.
  */
-TEST_F(observe, no_gap)
+/* What of the hardware and of permission was traced, in its order: ends with NULL */
+static void expect_order(struct __test_metadata *_metadata, const char * const *expected)
 {
-	static const char * const noncoherent[] = {
-		"permission on", "hardware", "hardware", "hardware", "permission off",
-	};
-	static const char * const coherent[] = { "hardware", "hardware", "hardware" };
-	bool on = vfio_edu_is_noncoherent();
-	const char * const *expected = on ? noncoherent : coherent;
 	static char events[MAX_EVENTS][128];
-	int nr_expected = on ? ARRAY_SIZE(noncoherent) : ARRAY_SIZE(coherent);
-	int nr, i, seen = 0;
-	u32 hwpt[2];
+	int nr = trace_read("", events), i;
 
-	for (i = 0; i < 2; i++)
-		hwpt[i] = iommufd_hwpt_alloc(self->iommufd, self->edu.id, self->ioas);
-	coherency_vm_add(&self->c, self->iommufd);
-
-	tracefs_write("trace", "");
-	trace_switch("1");
-	vfio_edu_attach(&self->edu, hwpt[0]);
-	vfio_edu_attach(&self->edu, hwpt[1]);
-	vfio_edu_detach(&self->edu);
-	trace_switch("0");
-
-	nr = trace_read("", events);
 	for (i = 0; i < nr; i++) {
-		const char *what = NULL;
+		const char *what;
 
 		if (strstr(events[i], "attach_device_to_domain: "))
 			what = "hardware";
 		else if (strstr(events[i], "kvm_noncoherent_dma: "))
 			what = strstr(events[i], "permission=on") ? "permission on" :
 								    "permission off";
-		if (!what)
+		else
 			continue;
-		ASSERT_GT(nr_expected, seen);
-		EXPECT_STREQ(expected[seen], what);
-		seen++;
+		/* What enforces coherency is attached as well, and permits nothing */
+		while (*expected && !vfio_edu_is_noncoherent() && strcmp(*expected, "hardware"))
+			expected++;
+		ASSERT_NE(NULL, *expected);
+		EXPECT_STREQ(*expected++, what);
 	}
-	EXPECT_EQ(nr_expected, seen);
+	while (*expected && !vfio_edu_is_noncoherent() && strcmp(*expected, "hardware"))
+		expected++;
+	EXPECT_EQ(NULL, *expected);
+}
+
+static const char * const order_of_device[] = {
+	"permission on", "hardware", "hardware", "hardware", "permission off", NULL,
+};
+
+static void trace_device(FIXTURE_DATA(observe) * self)
+{
+	u32 hwpt[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		hwpt[i] = iommufd_hwpt_alloc(self->iommufd, self->edu.id, self->ioas);
+	tracefs_write("trace", "");
+	trace_switch("1");
+	vfio_edu_attach(&self->edu, hwpt[0]);
+	vfio_edu_attach(&self->edu, hwpt[1]);
+	vfio_edu_detach(&self->edu);
+	trace_switch("0");
+}
+
+TEST_F(observe, no_gap)
+{
+	coherency_vm_add(&self->c, self->iommufd);
+	trace_device(self);
+	expect_order(_metadata, order_of_device);
+}
+
+/* By kvm-vfio, for VMMs that know nothing else */
+TEST_F(observe, no_gap_of_a_file)
+{
+	struct vfio_vm v = vfio_vm_open();
+
+	vfio_vm_add(&v, self->edu.fd);
+	trace_device(self);
+	expect_order(_metadata, order_of_device);
+	vfio_vm_close(&v);
+}
+
+/*
+ * A group's file stays watched while its device is opened and closed: bound, attached,
+ * detached and unbound by VFIO alone, with what blocks DMA around it.
+ */
+TEST(no_gap_of_a_group)
+{
+	static const char * const order[] = {
+		"hardware", "permission on", "hardware", "hardware", "permission off",
+		"hardware", NULL,
+	};
+	struct vfio_vm v;
+	int group, iommufd, device;
+
+	pin_to_cpu(0);
+	v = vfio_vm_open();
+	group = vfio_group_open(0);
+	iommufd = iommufd_open();
+	vfio_group_set_container(group, iommufd);
+	vfio_vm_add(&v, group);
+
+	tracefs_write("trace", "");
+	trace_switch("1");
+	device = vfio_group_device(group, 0);
+	close(device);
+	trace_switch("0");
+	expect_order(_metadata, order);
+
+	vfio_vm_close(&v);
+	close(group);
+	close(iommufd);
 }
 
 TEST_HARNESS_MAIN
