@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A VFIO device without an IOMMU of its own whose driver lets a device DMA to what it
+ * pins, as kvmgt's: its VM has permission exactly while it has an IOAS, by way of its
+ * cdev and of its group, and until the driver has given back the last page.
+ *
+ * Each test is a process of its own. A step of a test has the guest execute
+ * 100 WBINVDs and declares to the oracle how many the host is to carry out.
+ *
+ * Needs the module of tools/testing/selftests/vfio/modules, and snoop=off in the
+ * environment: no IOMMU can do anything about such DMA.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/iommufd.h>
+#include <linux/vfio.h>
+
+#include "../../vfio/modules/emulated_dma.h"
+#include "kvm_util.h"
+#include "noncoherent_dma.h"
+#include "test_util.h"
+#include "vfio_edu.h"
+#include "vfio_vm.h"
+
+#define DEVICE	"/sys/bus/platform/devices/" EMULATED_DMA_NAME
+
+static int bind(int fd, int iommufd)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = iommufd };
+
+	return ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind);
+}
+
+static int attach(int fd, uint32_t ioas)
+{
+	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = ioas };
+
+	return ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+}
+
+static void detach(int fd)
+{
+	struct vfio_device_detach_iommufd_pt detach = { .argsz = sizeof(detach) };
+
+	TEST_ASSERT(!ioctl(fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach),
+		    "VFIO_DEVICE_DETACH_IOMMUFD_PT: %s", strerror(errno));
+}
+
+static void pin(int fd)
+{
+	uint64_t iova = VFIO_EDU_IOVA;
+
+	TEST_ASSERT(!ioctl(fd, EMULATED_DMA_PIN, &iova), "EMULATED_DMA_PIN: %s", strerror(errno));
+}
+
+static uint64_t unpinned(int fd)
+{
+	uint64_t ns;
+
+	TEST_ASSERT(!ioctl(fd, EMULATED_DMA_UNPINNED, &ns), "EMULATED_DMA_UNPINNED: %s",
+		    strerror(errno));
+	return ns;
+}
+
+/* When permission went off, in us as the trace has it, which has to be once */
+static uint64_t permission_off(void)
+{
+	unsigned long sec, usec;
+	char line[512], *name;
+	uint64_t off = 0;
+	FILE *file;
+
+	file = fopen(TRACING "trace", "r");
+	TEST_ASSERT(file, "open " TRACING "trace: %s", strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		name = strstr(line, ": kvm_noncoherent_dma: ");
+		if (!name || !strstr(name, "permission=off"))
+			continue;
+		*name = 0;
+		TEST_ASSERT(sscanf(strrchr(line, ' '), "%lu.%lu", &sec, &usec) == 2,
+			    "no time in the trace: %s", line);
+		TEST_ASSERT(!off, "permission went off twice");
+		off = sec * 1000000 + usec;
+	}
+	fclose(file);
+	TEST_ASSERT(off, "permission did not go off");
+	return off;
+}
+
+static void trace_begin(void)
+{
+	trace_write("trace_clock", "mono");
+	trace_clear();
+	trace_event("kvm/kvm_noncoherent_dma", true);
+}
+
+/* Permission went off, and not before @ns */
+static void trace_end(uint64_t ns)
+{
+	uint64_t off;
+
+	trace_event("kvm/kvm_noncoherent_dma", false);
+	off = permission_off();
+	TEST_ASSERT(ns, "nothing was pinned");
+	TEST_ASSERT(off >= ns / 1000, "permission went off %lu us before the page was given back",
+		    ns / 1000 - off);
+}
+
+/* The IOAS of a group's container */
+static uint32_t compat_ioas(int iommufd)
+{
+	struct iommu_vfio_ioas cmd = { .size = sizeof(cmd), .op = IOMMU_VFIO_IOAS_GET };
+
+	TEST_ASSERT(!ioctl(iommufd, IOMMU_VFIO_IOAS, &cmd), "IOMMU_VFIO_IOAS: %s", strerror(errno));
+	return cmd.ioas_id;
+}
+
+static void test_cdev(void)
+{
+	struct vfio_vm v = vfio_vm_open(), by_iommufd = vfio_vm_open();
+	int fd = vfio_device_open(DEVICE), kvm_iommufd;
+	struct iommu iommu = iommu_open();
+
+	kvm_iommufd = coherency_device_create(by_iommufd.vm);
+	coherency_add(kvm_iommufd, iommu.fd);
+	iommufd_ioas_map(iommu.fd, iommu.ioas[0]);
+	vfio_vm_add(&v, fd);
+	vfio_vm_step(&v, false, "FILE_ADD unbound");
+	TEST_ASSERT(!bind(fd, iommu.fd), "BIND: %s", strerror(errno));
+	vfio_vm_step(&v, false, "bound");
+	ASSERT_ERRNO(attach(fd, UINT32_MAX), ENOENT);
+	vfio_vm_step(&v, false, "ATTACH that fails");
+	TEST_ASSERT(!attach(fd, iommu.ioas[0]), "ATTACH: %s", strerror(errno));
+	vfio_vm_step(&v, true, "attached");
+	vfio_vm_step(&by_iommufd, true, "attached, a VM that has the iommufd");
+	ASSERT_ERRNO(attach(fd, UINT32_MAX), ENOENT);
+	vfio_vm_step(&v, true, "replacement that fails");
+	TEST_ASSERT(!attach(fd, iommu.ioas[1]), "ATTACH: %s", strerror(errno));
+	vfio_vm_step(&v, true, "replaced");
+	TEST_ASSERT(!attach(fd, iommu.ioas[0]), "ATTACH: %s", strerror(errno));
+
+	/* Of the two VMs only this one is traced */
+	close(kvm_iommufd);
+	vfio_vm_step(&by_iommufd, false, "KVM's iommufd device closed");
+	pin(fd);
+	trace_begin();
+	detach(fd);
+	trace_end(unpinned(fd));
+	vfio_vm_step(&v, false, "detached");
+	vfio_vm_close(&v);
+	vfio_vm_close(&by_iommufd);
+	close(fd);
+}
+
+/* Closed while attached: VFIO unbinds the device, and that detaches it */
+static void test_group(void)
+{
+	struct vfio_vm v = vfio_vm_open();
+	int group, fd, other, iommufd;
+	char path[64], target[256] = {};
+	uint64_t ns;
+
+	TEST_ASSERT(readlink(DEVICE "/iommu_group", target, sizeof(target) - 1) > 0,
+		    DEVICE "/iommu_group: %s", strerror(errno));
+	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(target, '/') + 1);
+	group = open_path_or_exit(path, O_RDWR);
+	iommufd = iommufd_open();
+	vfio_group_set_container(group, iommufd);
+	vfio_vm_add(&v, group);
+	vfio_vm_step(&v, false, "group in an iommufd's container");
+	fd = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, EMULATED_DMA_NAME);
+	TEST_ASSERT(fd >= 0, "VFIO_GROUP_GET_DEVICE_FD: %s", strerror(errno));
+	vfio_vm_step(&v, true, "device opened by its group");
+	iommufd_ioas_map(iommufd, compat_ioas(iommufd));
+	pin(fd);
+
+	trace_begin();
+	close(fd);
+	/* It is gone, and another file of the device knows when it gave back the page */
+	other = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, EMULATED_DMA_NAME);
+	TEST_ASSERT(other >= 0, "VFIO_GROUP_GET_DEVICE_FD: %s", strerror(errno));
+	ns = unpinned(other);
+	trace_end(ns);
+	close(other);
+	vfio_vm_step(&v, false, "device closed");
+	vfio_vm_close(&v);
+	close(group);
+	close(iommufd);
+}
+
+static void test_forbid(void)
+{
+	struct vfio_vm v = vfio_vm_open(), other = vfio_vm_open();
+	int fd = vfio_device_open(DEVICE);
+	struct iommu iommu = iommu_open();
+
+	coherency_policy(v.vm, KVM_NONCOHERENT_DMA_FORBID);
+	vfio_vm_add(&other, fd);
+	vfio_vm_add(&v, fd);
+	TEST_ASSERT(!bind(fd, iommu.fd), "BIND: %s", strerror(errno));
+	ASSERT_ERRNO(attach(fd, iommu.ioas[0]), EPERM);
+	vfio_vm_step(&v, false, "attach is refused");
+	vfio_vm_step(&other, false, "another VM with the file sees nothing of that");
+	coherency_policy(v.vm, KVM_NONCOHERENT_DMA_FOLLOW);
+	TEST_ASSERT(!attach(fd, iommu.ioas[0]), "ATTACH: %s", strerror(errno));
+	vfio_vm_step(&v, true, "attached under FOLLOW");
+	vfio_vm_close(&v);
+	vfio_vm_close(&other);
+	close(fd);
+}
+
+static const struct step_test tests[] = {
+	{ "cdev", test_cdev },
+	{ "group", test_group },
+	{ "FORBID", test_forbid },
+};
+
+int main(void)
+{
+	return run_tests(tests, ARRAY_SIZE(tests));
+}

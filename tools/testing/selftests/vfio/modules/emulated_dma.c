@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A VFIO device without an IOMMU of its own, as kvmgt's are, whose driver lets a
+ * device DMA to what it pins: it implements dma_unmap. It does no DMA; it holds one
+ * page, takes its time to give that back, and remembers when.
+ */
+#include <linux/delay.h>
+#include <linux/iommu.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/platform_device.h>
+#include <linux/uaccess.h>
+#include <linux/vfio.h>
+
+#include "emulated_dma.h"
+
+/* A device that is told to stop does so when it comes to it */
+#define STOP_US		2000
+
+struct emulated_dma {
+	struct vfio_device vdev;
+	/* Protects the rest */
+	struct mutex lock;
+	bool pinned;
+	u64 iova;
+	u64 unpinned;
+};
+
+static struct platform_device *platform;
+static struct emulated_dma *device;
+
+static struct emulated_dma *to_emulated_dma(struct vfio_device *vdev)
+{
+	return container_of(vdev, struct emulated_dma, vdev);
+}
+
+static int emulated_dma_init(struct vfio_device *vdev)
+{
+	mutex_init(&to_emulated_dma(vdev)->lock);
+	return 0;
+}
+
+static int emulated_dma_open(struct vfio_device *vdev)
+{
+	return 0;
+}
+
+static void emulated_dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
+{
+	struct emulated_dma *ed = to_emulated_dma(vdev);
+
+	guard(mutex)(&ed->lock);
+	if (!ed->pinned || ed->iova < iova || ed->iova - iova >= length)
+		return;
+	usleep_range(STOP_US, 2 * STOP_US);
+	vfio_unpin_pages(vdev, ed->iova, 1);
+	ed->pinned = false;
+	ed->unpinned = ktime_get_ns();
+}
+
+static int emulated_dma_pin(struct emulated_dma *ed, u64 iova)
+{
+	struct page *page;
+	int ret;
+
+	guard(mutex)(&ed->lock);
+	if (ed->pinned)
+		return -EBUSY;
+	ret = vfio_pin_pages(&ed->vdev, iova, 1, IOMMU_READ | IOMMU_WRITE, &page);
+	if (ret < 0)
+		return ret;
+	ed->pinned = true;
+	ed->iova = iova;
+	return 0;
+}
+
+static long emulated_dma_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
+{
+	struct emulated_dma *ed = to_emulated_dma(vdev);
+	u64 __user *argp = (u64 __user *)arg;
+	u64 iova;
+
+	switch (cmd) {
+	case EMULATED_DMA_PIN:
+		if (get_user(iova, argp))
+			return -EFAULT;
+		return emulated_dma_pin(ed, iova);
+	case EMULATED_DMA_UNPINNED:
+		return put_user(READ_ONCE(ed->unpinned), argp);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct vfio_device_ops emulated_dma_ops = {
+	.name = EMULATED_DMA_NAME,
+	.init = emulated_dma_init,
+	.open_device = emulated_dma_open,
+	.ioctl = emulated_dma_ioctl,
+	.dma_unmap = emulated_dma_unmap,
+	.bind_iommufd = vfio_iommufd_emulated_bind,
+	.unbind_iommufd = vfio_iommufd_emulated_unbind,
+	.attach_ioas = vfio_iommufd_emulated_attach_ioas,
+	.detach_ioas = vfio_iommufd_emulated_detach_ioas,
+};
+
+static int __init emulated_dma_module_init(void)
+{
+	int ret;
+
+	platform = platform_device_register_simple(EMULATED_DMA_NAME, PLATFORM_DEVID_NONE, NULL, 0);
+	if (IS_ERR(platform))
+		return PTR_ERR(platform);
+	device = vfio_alloc_device(emulated_dma, vdev, &platform->dev, &emulated_dma_ops);
+	if (IS_ERR(device)) {
+		ret = PTR_ERR(device);
+		goto err_platform;
+	}
+	ret = vfio_register_emulated_iommu_dev(&device->vdev);
+	if (ret)
+		goto err_device;
+	return 0;
+
+err_device:
+	vfio_put_device(&device->vdev);
+err_platform:
+	platform_device_unregister(platform);
+	return ret;
+}
+module_init(emulated_dma_module_init);
+
+static void __exit emulated_dma_module_exit(void)
+{
+	vfio_unregister_group_dev(&device->vdev);
+	vfio_put_device(&device->vdev);
+	platform_device_unregister(platform);
+}
+module_exit(emulated_dma_module_exit);
+
+MODULE_DESCRIPTION("A VFIO device whose driver lets a device DMA to what it pins");
+MODULE_LICENSE("GPL");
