@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# The words: BASE=6.12|7.3 KVER=6.12.y FLAVOR=release|debug|kcsan|base KERNEL_SRC=dir NO_INSTALL=1
+# The words: BASE=6.12|7.3 KVER=6.12.y FLAVOR=release|debug|kcsan|off|base KERNEL_SRC=dir NO_INSTALL=1
 
 BASE ?= 6.12
 FLAVOR ?= release
@@ -53,7 +53,7 @@ help:
 # help:   KVER=6.12.115     another one of that line than the newest in the machine's suites;
 # help:                     or a release, as 6.12.115+deb12-amd64
 # help:   FLAVOR=release    release, debug (KASAN, lockdep, UBSAN, kmemleak), kcsan (data races),
-# help:                     or base (unpatched)
+# help:                     off (CONFIG_KVM_IOMMUFD off), or base (unpatched)
 # help:   KERNEL_SRC=dir    a kernel source tree of that version instead of Debian's
 # help:   NO_INSTALL=1      missing Debian packages are an error instead of being installed
 # help:   JOBS=n            compilers at a time instead of one for each CPU

@@ -11,10 +11,10 @@ set -eu
 FLAVOR=$(built_flavor "$FLAVOR")
 case $FLAVOR in
 base) ;;
-release | debug | kcsan | coverage)
+release | debug | kcsan | coverage | off)
 	[ -d "$TOP/patches/$BASE" ] ||
 		die "there are no patches for Linux $BASE here: FLAVOR=base builds it unpatched" ;;
-*) die "FLAVOR=$FLAVOR is not a flavor: use release, debug, kcsan or base" ;;
+*) die "FLAVOR=$FLAVOR is not a flavor: use release, debug, kcsan, off or base" ;;
 esac
 
 word=${1-}

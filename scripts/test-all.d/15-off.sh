@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The patched kernel with CONFIG_KVM_IOMMUFD off: it has none of the uAPI, and kvm-vfio
+# gets wrong there what upstream does, by the same steps as on the unpatched kernel.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "${0%/*}/../lib.sh"
+# shellcheck source=scripts/machine/boot-programs.sh
+. "${0%/*}/../machine/boot-programs.sh"
+
+unit=off
+machine='CONFIG_KVM_IOMMUFD off'
+tests='iommufd_uapi_test kvm_vfio_coherency_test'
+words='run=/tests/iommufd_uapi_test,-t,feature_absent run=/tests/kvm_vfio_coherency_test,holes'
+
+boot_unit off off 8 "$words"
+
+exit "$failed"
