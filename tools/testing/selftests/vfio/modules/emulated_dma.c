@@ -27,9 +27,6 @@ struct emulated_dma {
 	u64 unpinned;
 };
 
-static struct platform_device *platform;
-static struct emulated_dma *device;
-
 static struct emulated_dma *to_emulated_dma(struct vfio_device *vdev)
 {
 	return container_of(vdev, struct emulated_dma, vdev);
@@ -105,36 +102,57 @@ static const struct vfio_device_ops emulated_dma_ops = {
 	.detach_ioas = vfio_iommufd_emulated_detach_ioas,
 };
 
+static int emulated_dma_probe(struct platform_device *pdev)
+{
+	struct emulated_dma *ed;
+	int ret;
+
+	ed = vfio_alloc_device(emulated_dma, vdev, &pdev->dev, &emulated_dma_ops);
+	if (IS_ERR(ed))
+		return PTR_ERR(ed);
+	ret = vfio_register_emulated_iommu_dev(&ed->vdev);
+	if (ret)
+		vfio_put_device(&ed->vdev);
+	else
+		platform_set_drvdata(pdev, ed);
+	return ret;
+}
+
+static void emulated_dma_remove(struct platform_device *pdev)
+{
+	struct emulated_dma *ed = platform_get_drvdata(pdev);
+
+	vfio_unregister_group_dev(&ed->vdev);
+	vfio_put_device(&ed->vdev);
+}
+
+static struct platform_driver emulated_dma_driver = {
+	.driver.name = EMULATED_DMA_NAME,
+	.probe = emulated_dma_probe,
+	.remove = emulated_dma_remove,
+};
+
+static struct platform_device *device;
+
 static int __init emulated_dma_module_init(void)
 {
 	int ret;
 
-	platform = platform_device_register_simple(EMULATED_DMA_NAME, PLATFORM_DEVID_NONE, NULL, 0);
-	if (IS_ERR(platform))
-		return PTR_ERR(platform);
-	device = vfio_alloc_device(emulated_dma, vdev, &platform->dev, &emulated_dma_ops);
-	if (IS_ERR(device)) {
-		ret = PTR_ERR(device);
-		goto err_platform;
-	}
-	ret = vfio_register_emulated_iommu_dev(&device->vdev);
+	ret = platform_driver_register(&emulated_dma_driver);
 	if (ret)
-		goto err_device;
-	return 0;
-
-err_device:
-	vfio_put_device(&device->vdev);
-err_platform:
-	platform_device_unregister(platform);
-	return ret;
+		return ret;
+	device = platform_device_register_simple(EMULATED_DMA_NAME, PLATFORM_DEVID_NONE, NULL, 0);
+	if (!IS_ERR(device))
+		return 0;
+	platform_driver_unregister(&emulated_dma_driver);
+	return PTR_ERR(device);
 }
 module_init(emulated_dma_module_init);
 
 static void __exit emulated_dma_module_exit(void)
 {
-	vfio_unregister_group_dev(&device->vdev);
-	vfio_put_device(&device->vdev);
-	platform_device_unregister(platform);
+	platform_device_unregister(device);
+	platform_driver_unregister(&emulated_dma_driver);
 }
 module_exit(emulated_dma_module_exit);
 
