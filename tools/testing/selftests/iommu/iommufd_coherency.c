@@ -592,6 +592,8 @@ TEST_F(mock, detach_while_replaced)
 
 	m->devs[a].pt = to;
 	m->devs[b].pt = NONE;
+	/* Asks each watch what it has seen of this */
+	model_refuse(m, slow, 0);
 	EXPECT_WATCHES(&self->s, true, 1);
 	EXPECT_EQ(0, model_detach(m, a));
 	EXPECT_EQ(0, model_free_pt(m, from));
