@@ -2,8 +2,9 @@
 # shellcheck shell=sh
 # For test units that boot the same programs on several machines; sourced after
 # lib.sh. The unit sets $unit, its name, and $tests, programs that
-# scripts/selftests/build-kvm.sh makes; $failed is what it is to exit with. $machine
-# is what points call a machine that is not VT-d with or without snoop control.
+# scripts/selftests/build-kvm.sh makes, and perhaps $modules, kernel modules of
+# scripts/selftests/build-kvm-modules.sh that they need; $failed is what it is to exit with.
+# $machine is what points call a machine that is not VT-d with or without snoop control.
 #
 # ONLY=program in the environment boots that program alone, once: on the first machine
 # of the unit that is to run it, unpatched ones excepted.
@@ -118,7 +119,9 @@ boot_unit() {
 		[ "$boot_flavor" = release ] || make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
 		boot_tests=$("$TOP/scripts/selftests/build-kvm.sh")
 	}
-	boot_files=$(for boot_test in ${tests:?}; do echo "$boot_tests/$boot_test"; done)
+	[ -z "${modules-}" ] || boot_modules=$("$TOP/scripts/selftests/build-kvm-modules.sh" "$boot_flavor")
+	boot_files=$(for boot_test in ${tests:?}; do echo "$boot_tests/$boot_test"; done
+		for boot_module in ${modules-}; do echo "$boot_modules/$boot_module.ko"; done)
 	# Races have to be as likely as on the other kernels
 	[ -z "$boot_how" ] || boot_words="preempt=full $boot_words"
 
