@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# KVM x86 on SVM and mock devices: which CPUs are flushed, on four of them; every way by
-# which a guest's WBINVD reaches KVM; the policies, and that no WBINVD outlives the call
-# that takes permission away; KVM's module against the last release of a device. First
-# what the unpatched kernel misses.
+# KVM x86 on SVM and mock devices: which CPUs are flushed, on four of them; the work of
+# an edge where guest PAT is ignored; every way by which a guest's WBINVD reaches KVM;
+# the policies, and that no WBINVD outlives the call that takes permission away; KVM's
+# module against the last release of a device. First what the unpatched kernel misses,
+# last the work of an edge on Debian's kernel.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -15,8 +16,12 @@ unit=x86
 tests='noncoherent_dma_mask_test noncoherent_dma_edge_test noncoherent_dma_entry_test noncoherent_dma_policy_test
 iommufd_unload_test'
 
-# Mock devices cannot be had beside a real IOMMU on 6.12
+# Mock devices cannot be had beside a real IOMMU on 6.12. Edges zap and flush while the
+# module is there, and not after.
 words='intel_iommu=off kvm.force_emulation_prefix=1'
+load='run=insmod,/tests/guest_pat_ignorable.ko run=insmod,/tests/hold_cpu.ko'
+words="$words $load run=/tests/noncoherent_dma_edge_work_test run=/tests/noncoherent_dma_edge_test"
+words="$words run=rmmod,guest_pat_ignorable"
 for test in $tests; do
 	words="$words run=/tests/$test"
 done
@@ -24,6 +29,10 @@ done
 machine='unpatched, 4 CPUs'
 boot_unit stock-base off 3 "run=/tests/noncoherent_dma_mask_test,upstream" -c 4
 machine='mock devices'
-boot_unit release off 74 "$words" -c 4
+tests="$tests noncoherent_dma_edge_work_test" modules='guest_pat_ignorable hold_cpu'
+boot_unit release off 104 "$words" -c 4
+machine=
+tests=noncoherent_dma_edge_work_test
+boot_unit stock off 16 "$load run=/tests/noncoherent_dma_edge_work_test,edu" -c 4
 
 exit "$failed"

@@ -13,9 +13,13 @@ machine='mock devices'
 tests='noncoherent_dma_mask_test noncoherent_dma_edge_test noncoherent_dma_entry_test noncoherent_dma_policy_test'
 
 words='intel_iommu=off kvm.force_emulation_prefix=1'
+words="$words run=insmod,/tests/guest_pat_ignorable.ko run=insmod,/tests/hold_cpu.ko"
+words="$words run=/tests/noncoherent_dma_edge_work_test run=/tests/noncoherent_dma_edge_test"
+words="$words run=rmmod,guest_pat_ignorable"
 for test in $tests; do
 	words="$words run=/tests/$test"
 done
-boot_unit debug off 74 "$words" -c 4
+tests="$tests noncoherent_dma_edge_work_test" modules='guest_pat_ignorable hold_cpu'
+boot_unit debug off 104 "$words" -c 4
 
 exit "$failed"

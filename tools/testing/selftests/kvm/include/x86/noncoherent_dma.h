@@ -19,6 +19,7 @@
 #include <linux/kvm.h>
 
 #include "kvm_util.h"
+#include "processor.h"
 #include "test_util.h"
 
 static inline int coherency_device_create(struct kvm_vm *vm)
@@ -81,6 +82,15 @@ static inline void coherency_policy(struct kvm_vm *vm, uint64_t policy)
 {
 	TEST_ASSERT(!__coherency_policy(vm, policy), "policy %lu: %s", policy,
 		    strerror(errno));
+}
+
+/*
+ * Does a VM without permission ignore guest PAT, so that its edges zap and flush? On
+ * VT-x with EPT, and on SVM while a module of the tests has it so.
+ */
+static inline bool guest_pat_is_ignored(void)
+{
+	return host_cpu_is_intel || !access("/sys/module/guest_pat_ignorable", F_OK);
 }
 
 /* A value of the binary statistics behind @fd, which is closed */

@@ -32,10 +32,12 @@
 #define WBINVD_GUEST_FIRST_CPU	1
 #define WBINVD_GUEST_LINES	16
 
-/* In the guest's memory. The host writes wanted, flood, yields and stop. */
+/* In the guest's memory. The host writes pages, nr_pages, wanted, flood, yields and stop. */
 struct wbinvd_guest {
 	uint64_t lines[WBINVD_GUEST_LINES][8];
-	uint64_t rounds;	/* times that all lines were written */
+	uint64_t pages;		/* more to write: where they begin in the guest ... */
+	uint64_t nr_pages;	/* ... and how many there are */
+	uint64_t rounds;	/* times that all lines and pages were written */
 	uint64_t wanted;
 	uint64_t done;		/* WBINVDs, of those wanted */
 	uint64_t flood;		/* WBINVDs without end ... */
@@ -63,6 +65,8 @@ static void wbinvd_guest_code(uint64_t index)
 			GUEST_DONE();
 		for (i = 0; i < WBINVD_GUEST_LINES; i++)
 			WRITE_ONCE(guest->lines[i][0], guest->lines[i][0] + 1);
+		for (i = 0; i < READ_ONCE(guest->nr_pages); i++)
+			WRITE_ONCE(*(uint64_t *)(guest->pages + i * 4096), guest->rounds);
 		WRITE_ONCE(guest->rounds, guest->rounds + 1);
 
 		if (guest->done != READ_ONCE(guest->wanted)) {
