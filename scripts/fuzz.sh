@@ -21,6 +21,8 @@ set -eu
 
 : "${DURATION:=60}" "${SEED:=1}" "${MACHINES:=mock}"
 program=noncoherent_dma_fuzz
+# With it edges zap and flush on the emulated SVM, too
+module=guest_pat_ignorable
 corpus=$TOP/tools/testing/selftests/kvm/x86/$program.corpus
 
 # How many places of the kernel can be reached: KCOV is called at each
@@ -56,7 +58,8 @@ boot() {
 	tail -n +1 --pid=$$ -F "$out/output.log" 2> /dev/null |
 		grep -a --line-buffered '^# [0-9]* s:' >&2 &
 	result=ok
-	boot_machine "$out" "$selftests/$program" "$words limit=$((each * 3 + 800)) run=/tests/$program,$options,$1" \
+	words="$words limit=$((each * 3 + 800)) run=insmod,/tests/$module.ko"
+	boot_machine "$out" "$selftests/$program $modules/$module.ko" "$words run=/tests/$program,$options,$1" \
 		-c 4 -d 2 -m 512M -t $((each * 3 + 900)) -- \
 		-device edu,addr=7.0,multifunction=on -device edu,addr=7.1 \
 		-virtfs "local,path=$out/share,mount_tag=fuzz,security_model=none,multidevs=remap" ||
@@ -79,6 +82,7 @@ update() {
 make -s -C "$TOP" kernel FLAVOR=release BASE="$BASE" >&2
 selftests=$("$TOP/scripts/selftests/build-kvm.sh")
 boot_kernel debug
+modules=$("$TOP/scripts/selftests/build-kvm-modules.sh" debug)
 
 failed=0
 # shellcheck disable=SC2086 # a list of words

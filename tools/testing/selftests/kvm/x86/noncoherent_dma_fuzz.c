@@ -18,6 +18,8 @@
  * by the seed; what the scheduler does to threads is not, nor is how much can be
  * done in SECONDS.
  *
+ * On AMD needs the module guest_pat_ignorable, so that edges zap and flush.
+ *
  * DIR gets the corpus that it ended with in programs/, and in current the program
  * that runs, should the kernel take that down.
  */
@@ -35,6 +37,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "noncoherent_dma.h"
 #include "test_util.h"
 #include "vfio_edu.h"
 
@@ -531,9 +534,17 @@ static void point(bool good, const char *text)
 	printf("%sok %u - %s\n", good ? "" : "not ", ++points, text);
 }
 
+/* The last edges that zapped and flushed: as many as the trace has room for */
+static void trace_work(bool on)
+{
+	trace_write("events/kvm/kvm_noncoherent_dma/filter",
+		    on ? "zapped == 1 && flushed > 0" : "0");
+	trace_event("kvm/kvm_noncoherent_dma", on);
+}
+
 static int report(unsigned int corpus_edges, u64 corpus_comparisons)
 {
-	unsigned int i, edges, never = 0;
+	unsigned int i, edges, work, never = 0;
 	char text[256];
 
 	for (i = 0; i < team.nr; i++)
@@ -563,6 +574,10 @@ static int report(unsigned int corpus_edges, u64 corpus_comparisons)
 	snprintf(text, sizeof(text), "%llu programs ran on several threads",
 		 (unsigned long long)threaded_programs);
 	point(threaded_programs, text);
+	trace_work(false);
+	work = trace_lines("kvm_noncoherent_dma", NULL, NULL);
+	snprintf(text, sizeof(text), "at least %u edges zapped and flushed", work);
+	point(work, text);
 	printf("1..%u\n", points);
 	return points_failed ? 1 : 0;
 }
@@ -641,6 +656,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	parse(argc, argv);
+	__TEST_REQUIRE(guest_pat_is_ignored(), "needs the module guest_pat_ignorable");
 	if (fuzz.machine == FUZZ_REAL) {
 		fuzz.enforces = !vfio_edu_is_noncoherent();
 		TEST_ASSERT(vfio_edu_address(FUZZ_DEVICES - 1), "needs %d edu devices",
@@ -655,6 +671,7 @@ int main(int argc, char **argv)
 	printf("# seed %u, %u s\n", seed, seconds);
 	/* What it says from now on is about programs */
 	kernel_complained(why, sizeof(why));
+	trace_work(true);
 	if (replay)
 		return run_once();
 
