@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# All that can change changes at once, on the kernel that complains and on the one
-# that looks for data races. RACE_SECONDS and RACE_EDGES in the environment make it
-# longer.
+# All that can change changes at once, edges that zap and flush among it, on the kernel
+# that complains and on the one that looks for data races. RACE_SECONDS and RACE_EDGES in
+# the environment make it longer.
 # slots: all
 set -eu
 
@@ -14,13 +14,14 @@ set -eu
 unit=race
 machine='mock devices'
 tests=noncoherent_dma_race_test
+modules=guest_pat_ignorable
 
 # Every other edge waits for a grace period: expedited ones make room for more edges
 words='intel_iommu=off rcupdate.rcu_expedited=1'
-words="$words limit=$((${RACE_SECONDS:-60} + 600)) run=/tests/$tests,${RACE_SECONDS:-60},${RACE_EDGES:-10000}"
+words="$words limit=$((${RACE_SECONDS:-60} + 600)) run=insmod,/tests/$modules.ko run=/tests/$tests,${RACE_SECONDS:-60},${RACE_EDGES:-5000}"
 
-boot_unit debug off 1 "$words" -c 7
-boot_unit kcsan off 1 "$words" -c 7 -K
+boot_unit debug off 2 "$words" -c 7
+boot_unit kcsan off 2 "$words" -c 7 -K
 wanted kcsan || exit "$failed"
 "$TOP/scripts/judge/kcsan-tap.sh" "$(object_tree kcsan)" "${boot_out:?}/console.log" || failed=1
 

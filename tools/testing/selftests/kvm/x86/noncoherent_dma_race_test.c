@@ -4,12 +4,13 @@
  * devices are attached, moved and detached, iommufds added and deleted, the
  * policy and the memory slots changed, and VMs created and destroyed. The
  * kernel under it is one that complains. Afterwards permission has to be off,
- * and WBINVD to flush nothing.
+ * WBINVD to flush nothing, and one more edge to flush the CPUs of the vCPUs alone.
  *
  * Usage: noncoherent_dma_race_test SECONDS EDGES
  *
  * Needs three CPUs more than vCPUs: one to migrate to, one for VMs that come and go,
- * and the first one, on which no vCPU runs, as wbinvd_guest.h says.
+ * and the first one, on which no vCPU runs, as wbinvd_guest.h says. On AMD needs the
+ * module guest_pat_ignorable, so that edges zap and flush.
  *
  * Goes on until both have been reached, at most LIMIT times as long.
  */
@@ -254,6 +255,60 @@ static void *work(void *data)
 	return NULL;
 }
 
+/* The last edges that zapped and flushed: as many as the trace has room for */
+static void trace_work(bool on)
+{
+	trace_write("events/kvm/kvm_noncoherent_dma/filter",
+		    on ? "zapped == 1 && flushed > 0" : "0");
+	trace_event("kvm/kvm_noncoherent_dma", on);
+}
+
+static void add_flushed(const char *text, void *data)
+{
+	uint64_t *cpus = data;
+	unsigned int flushed;
+
+	TEST_ASSERT(sscanf(text, "vm=%*d permission=on zapped=1 flushed_cpus=%u", &flushed) == 1,
+		    "kvm_noncoherent_dma traced: %s", text);
+	*cpus += flushed;
+}
+
+static void check_work(void)
+{
+	uint64_t cpus = 0;
+	unsigned int edges;
+
+	edges = trace_lines("kvm_noncoherent_dma", add_flushed, &cpus);
+	TEST_ASSERT(edges && cpus, "no edge zapped and flushed");
+	printf("ok 2 - at least %u edges zapped, and flushed %lu CPUs\n", edges, cpus);
+}
+
+/* Each vCPU's mask is its CPU: what an edge flushes after all that is known again */
+static void check_last_edge(void)
+{
+	unsigned int flushes[TEST_CPUS] = {}, i;
+	char cpus[2 * TEST_CPUS + 2] = "";
+	uint32_t attached;
+
+	for (i = 0; i < NR_VCPUS; i++) {
+		__atomic_store_n(&vcpus[i].guest->flood, 0, __ATOMIC_RELAXED);
+		wbinvd_vcpu_dirty(&vcpus[i]);
+		flushes[cpu_of[i]] = 1;
+	}
+	for (i = 0; i < TEST_CPUS; i++)
+		sprintf(cpus + strlen(cpus), "%u%s", flushes[i], i < TEST_CPUS - 1 ? "," : "/0");
+
+	attached = mock_attach(&shared[0]);
+	for (i = 0; i < NR_VCPUS; i++)
+		wbinvd_vcpu_wbinvd(&vcpus[i], 1);
+	mock_detach(&shared[0], attached);
+
+	oracle_phase_cpus(2, cpus, "one more edge flushes the CPUs of the vCPUs alone");
+	attached = mock_attach(&shared[0]);
+	oracle_end();
+	mock_detach(&shared[0], attached);
+}
+
 static uint64_t total_edges(void)
 {
 	uint64_t edges = __atomic_load_n(&edges_before, __ATOMIC_RELAXED);
@@ -334,10 +389,12 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	__TEST_REQUIRE(get_nprocs() >= TEST_CPUS, "needs %d CPUs", TEST_CPUS);
+	__TEST_REQUIRE(guest_pat_is_ignored(), "needs the module guest_pat_ignorable");
 	seconds = atoi_positive("SECONDS", argv[1]);
 	edges = atoi_positive("EDGES", argv[2]);
 
 	create();
+	trace_work(true);
 	for (i = 0; i < ARRAY_SIZE(workers); i++) {
 		workers[i].seed = i + 1;
 		TEST_ASSERT(!pthread_create(&workers[i].thread, NULL, work, &workers[i]),
@@ -351,6 +408,8 @@ int main(int argc, char **argv)
 		       workers[i].times, workers[i].refused);
 		TEST_ASSERT(workers[i].times, "%s: never happened", workers[i].name);
 	}
+	trace_work(false);
+	check_work();
 	status = coherency_status(main_device);
 	TEST_ASSERT(status.nr_iommufds == SHARED, "%u iommufds at the end", status.nr_iommufds);
 	TEST_ASSERT(!status.flags, "permission at the end: flags 0x%x", status.flags);
@@ -363,6 +422,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < NR_VCPUS; i++)
 		wait_until(&vcpus[i].guest->flooded, vcpus[i].guest->flooded + 100, "WBINVD");
 	oracle_end();
+	check_last_edge();
 
 	for (i = 0; i < NR_VCPUS; i++)
 		wbinvd_vcpu_stop(&vcpus[i]);
