@@ -17,7 +17,7 @@ need_packages debhelper dpkg-dev lintian
 rm -rf "$work"
 mkdir -p "$out" "$tree" "$LOGS"
 (cd "$TOP" && cp -r --preserve=mode arch drivers include virt patches dkms debian samples Documentation VERSION COPYING "$tree/" &&
-	cp --parents tools/virt/kvm-iommufd-status* "$tree/")
+	cp --parents tools/virt/kvm-iommufd-status* tools/testing/selftests/kvm/include/oracle.h "$tree/")
 # An editor's and quilt's leavings
 find "$tree" \( -name '*~' -o -name '.*.swp' -o -name '*.orig' -o -name '*.rej' \) -delete
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# All that can change changes at once, edges that zap and flush among it, on the kernel
+# All that can change changes at once, and then with edges that zap and flush, on the kernel
 # that complains and on the one that looks for data races. RACE_SECONDS and RACE_EDGES in
 # the environment make it longer.
 # slots: all
@@ -18,10 +18,13 @@ modules=guest_pat_ignorable
 
 # Every other edge waits for a grace period: expedited ones make room for more edges
 words='intel_iommu=off rcupdate.rcu_expedited=1'
-words="$words limit=$((${RACE_SECONDS:-60} + 600)) run=insmod,/tests/$modules.ko run=/tests/$tests,${RACE_SECONDS:-60},${RACE_EDGES:-5000}"
+words="$words limit=$((${RACE_SECONDS:-60} + 600)) run=/tests/$tests,${RACE_SECONDS:-60},${RACE_EDGES:-10000}"
+# Those that zap and flush take ten times as long
+words="$words run=insmod,/tests/$modules.ko"
+words="$words run=/tests/$tests,$((${RACE_SECONDS:-60} / 3)),$((${RACE_EDGES:-10000} / 50)),zap"
 
-boot_unit debug off 2 "$words" -c 7
-boot_unit kcsan off 2 "$words" -c 7 -K
+boot_unit debug off 3 "$words" -c 7
+boot_unit kcsan off 3 "$words" -c 7 -K
 wanted kcsan || exit "$failed"
 "$TOP/scripts/judge/kcsan-tap.sh" "$(object_tree kcsan)" "${boot_out:?}/console.log" || failed=1
 
