@@ -7,7 +7,8 @@
  * (tools/testing/qemu/wbinvd_bios.s, over COM1), and declares to the oracle how
  * often the host is to flush its caches while the guest executes 100 WBINVDs.
  *
- * Usage: stock_qemu_test [-r ROOT] -b BIOS -d PCI-ADDRESS FLUSHES
+ * Usage: stock_qemu_test [-t] [-r ROOT] -b BIOS -d PCI-ADDRESS FLUSHES
+ *   -t		by type1 alone: QEMU before 9 knows no iommufd
  *   ROOT	where QEMU is installed, "/" unless given
  *   FLUSHES	right while the device is attached: 100 where the IOMMU cannot
  *		enforce coherency, 0 where it can, "-" to only look
@@ -330,10 +331,14 @@ static void test_type1(void)
 
 int main(int argc, char **argv)
 {
+	bool type1_alone = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "r:b:d:")) > 0) {
+	while ((opt = getopt(argc, argv, "tr:b:d:")) > 0) {
 		switch (opt) {
+		case 't':
+			type1_alone = true;
+			break;
 		case 'r':
 			root = optarg;
 			break;
@@ -348,7 +353,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (!bios || !bdf || optind != argc - 1)
-		errx(2, "usage: stock_qemu_test [-r ROOT] -b BIOS -d PCI-ADDRESS FLUSHES");
+		errx(2, "usage: stock_qemu_test [-t] [-r ROOT] -b BIOS -d PCI-ADDRESS FLUSHES");
 	if (strcmp(argv[optind], "-")) {
 		attached = strtol(argv[optind], NULL, 10);
 		not_attached = 0;
@@ -357,8 +362,10 @@ int main(int argc, char **argv)
 	snprintf(by_type1, sizeof(by_type1), "vfio-pci,bus=rp0,id=edu,host=%s", bdf);
 	snprintf(by_iommufd, sizeof(by_iommufd), "%s,iommufd=i0", by_type1);
 	oracle_end();
-	test_cold_plug();
-	test_hot_plug();
+	if (!type1_alone) {
+		test_cold_plug();
+		test_hot_plug();
+	}
 	test_type1();
 	return 0;
 }
