@@ -37,7 +37,8 @@ boot_kernel() {
 }
 
 # boot_machine OUT FILES WORDS [boot-qemu.sh's other options]: boots the kernel of
-# boot_kernel with FILES, a list of words, in its initramfs. OUT gets the logs.
+# boot_kernel with FILES, a list of words, in its initramfs. OUT gets the logs. On Debian's
+# kernels ticks stop.
 boot_machine() {
 	machine_out=$1 machine_files=$2 machine_words=$3
 	shift 3
@@ -45,7 +46,7 @@ boot_machine() {
 	"$TOP/scripts/machine/initramfs.sh" -m "$boot_modroot" "$machine_out.gz" $machine_files
 	# shellcheck disable=SC2086 # none or one word
 	"$TOP/scripts/machine/boot-qemu.sh" $boot_how -k "$boot_image" -i "$machine_out.gz" -o "$machine_out" \
-		-x "$machine_words" "$@"
+		-x "${boot_how:+nudge }$machine_words" "$@"
 }
 
 # boot_behind OUT WORDS: those of WORDS but for the programs that were begun in OUT, which

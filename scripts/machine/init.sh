@@ -62,6 +62,19 @@ case " $cmdline " in
 *) [ ! -d /sys/bus/pci ] || bind_edu ;;
 esac
 
+# QEMU before 11 loses an interrupt now and then: on VMRUN and #VMEXIT a CPU's thread changes
+# the word in which others request them without their lock. Where ticks stop that CPU would
+# sleep on, and RCU stall. Work that is queued on each wakes it; one of the two can sleep
+# on itself.
+case " $cmdline :$(nproc)" in
+*:1) ;;
+*" nudge "*)
+	for mask in 1 2; do
+		taskset $mask sh -c 'while sleep 1; do cat /proc/sys/vm/stat_refresh; done' > /dev/null 2>&1 &
+	done
+	;;
+esac
+
 for word in $cmdline; do
 	case $word in
 	run=*) ;;

@@ -11,6 +11,7 @@
 #   limit=900              kill a program that takes more seconds
 #   output=ttyS1           where init and the programs print
 #   bind=no                leave the edu devices without a driver
+#   nudge                  wake every CPU once a second
 #   shell                  then a shell on the console
 set -eu
 
