@@ -38,6 +38,8 @@
 #define SPTE_PRESENT	7
 
 #define ROUNDS		3
+/* Where in none of them a vCPU made an SPTE in time */
+#define MAX_ROUNDS	60
 #define HOG_MS		3
 #define HOG_PAUSE_US	50
 /* An edge that is not waiting takes a small part of that */
@@ -428,7 +430,7 @@ static void test_sptes(void)
 		__atomic_store_n(&vm.v[i].guest->flood, 1, __ATOMIC_RELAXED);
 	TEST_ASSERT(!pthread_create(&hog.thread, NULL, hog_work, NULL), "pthread_create");
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < ROUNDS || (i < MAX_ROUNDS && !(made_on && made_off && judged)); i++) {
 		edge_with_guests(&vm, true, &made_on, &judged);
 		edge_with_guests(&vm, false, &made_off, &judged);
 	}
