@@ -28,6 +28,15 @@ recorded() {
 	sed -n "s/^$2 //p" "$state/kernels/$1" 2> /dev/null
 }
 
+# remove_modules KERNEL MODULE...: those that were put in front of the stock ones
+remove_modules() {
+	front=/lib/modules/$1/updates/dkms
+	shift
+	for module; do
+		rm -f "$front/$module.ko"*
+	done
+}
+
 # remake_initramfs KERNEL: hosts that pass devices through load vfio-pci there
 remake_initramfs() {
 	[ -e "/boot/initrd.img-$1" ] || return 0
