@@ -13,29 +13,15 @@ set -eu
 # shellcheck source=scripts/debian/chroot.sh
 . "$TOP/scripts/debian/chroot.sh"
 
-[ "$(id -u)" = 0 ] || die "installing packages in a chroot needs root"
-# The mounts go with this process
-[ -n "${KVM_IOMMUFD_MOUNTS-}" ] || KVM_IOMMUFD_MOUNTS=1 exec unshare -m "$0" "$@"
+own_mounts "$0" "$@"
 [ $# != 0 ] || set -- bookworm trixie
 
 work=$TOP/build/test-deb
 
 first() {
 	apt update
-	# shellcheck disable=SC2046 # a list of words
-	apt install $(kernel "$old_version" "$old") "linux-source-6.12=$old_version"
-	# apt would upgrade the source with the headers that come
-	apt install "/debs/kvm-iommufd-dkms_${version}_amd64.deb" "linux-source-6.12=$old_version"
-	has "$old"
-	configured
-}
-
-upgraded() {
-	apt full-upgrade
-	! grep "$old: building" "$log" || echo "the modules of $old were there"
-	has "$new"
-	has "$old"
-	configured
+	# shellcheck disable=SC2119 # not the script's
+	install_with_old
 }
 
 # Real-time and cloud kernels have no kvmgt that could be built
@@ -304,12 +290,7 @@ test_release() {
 	close_release
 }
 
-mkdir -p "$LOGS"
-"$TOP/scripts/deb.sh" > "$LOGS/test-deb.log" 2>&1 || failed "$LOGS/test-deb.log" "the packages cannot be built"
-version=$(cat "$TOP/VERSION")
-rm -rf "$work"
-mkdir -p "$work" "$CACHE/deb/kept"
-need_space "$work" 12000 "installing kernels in Debian"
+build_packages
 older_package
 for release; do
 	test_release "$release"

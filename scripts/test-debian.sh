@@ -15,28 +15,10 @@ set -eu
 # shellcheck source=scripts/debian/chroot.sh
 . "$TOP/scripts/debian/chroot.sh"
 
-[ "$(id -u)" = 0 ] || die "installing packages in a chroot needs root"
-# The mounts go with this process
-[ -n "${KVM_IOMMUFD_MOUNTS-}" ] || KVM_IOMMUFD_MOUNTS=1 exec unshare -m "$0" "$@"
+own_mounts "$0" "$@"
 [ $# != 0 ] || set -- trixie bookworm
 
 work=$TOP/build/test-debian
-
-installed() {
-	# shellcheck disable=SC2046 # a list of words
-	apt install qemu-system-x86 $(kernel "$old_version" "$old") "linux-source-6.12=$old_version"
-	# apt would upgrade the source with the headers that come
-	apt install "/debs/kvm-iommufd-dkms_${version}_amd64.deb" "linux-source-6.12=$old_version"
-	has "$old"
-	configured
-}
-
-upgraded() {
-	apt full-upgrade
-	has "$new"
-	has "$old"
-	configured
-}
 
 # What depends on the newer kernel goes back with it
 downgraded() {
@@ -85,7 +67,7 @@ boots() {
 test_release() {
 	open_release "$1"
 	keep_builds
-	try "the packages install, and $old has the modules" installed
+	try "the packages install, and $old has the modules" install_with_old qemu-system-x86
 	offer_new
 	kernel=$new
 	[ "$old" = "$new" ] || try "full-upgrade: $new has the modules" upgraded
@@ -102,12 +84,7 @@ test_release() {
 	close_release
 }
 
-mkdir -p "$LOGS"
-"$TOP/scripts/deb.sh" > "$LOGS/test-debian.log" 2>&1 || failed "$LOGS/test-debian.log" "the packages cannot be built"
-version=$(cat "$TOP/VERSION")
-rm -rf "$work"
-mkdir -p "$work" "$CACHE/deb/kept"
-need_space "$work" 12000 "a Debian with kernel and QEMU"
+build_packages
 for release; do
 	test_release "$release"
 done

@@ -21,10 +21,10 @@ need_space "$out" 8000 "a copy of $root and an image of it"
 cp -ax "$root" "$work"
 as --32 -o "$out/bios.o" "$TOP/tools/testing/qemu/wbinvd_bios.s"
 ld -m elf_i386 -Ttext 0 -o "$out/bios.elf" "$out/bios.o"
-objcopy -O binary "$out/bios.elf" "$work/root/bios.bin"
+objcopy -O binary "$out/bios.elf" "$work/srv/bios.bin"
 cc -std=gnu11 -O2 -Wall -Wextra -static -I"$selftests/include" \
-	-o "$work/root/stock_qemu_test" "$selftests/x86/stock_qemu_test.c"
-cp "$TOP/scripts/debian/guest.sh" "$work/root/guest.sh"
+	-o "$work/srv/stock_qemu_test" "$selftests/x86/stock_qemu_test.c"
+cp "$TOP/scripts/debian/guest.sh" "$work/srv/guest.sh"
 rm -f "$work/etc/fstab" "$work/etc/hostname"
 echo '/dev/vda / ext4 defaults 0 1' > "$work/etc/fstab"
 echo debian > "$work/etc/hostname"
@@ -34,7 +34,7 @@ cat > "$work/etc/systemd/system/deb-guest.service" <<-EOF
 	[Unit]
 	After=multi-user.target
 	[Service]
-	ExecStart=/root/guest.sh $phases
+	ExecStart=/srv/guest.sh $phases
 EOF
 
 image_text() { echo "making the image of $root"; }

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # A Debian in a chroot whose changes are layers that can be dropped, with two kernels to
 # install: $old, the oldest on offer that the queue fits, and $new, the newest. Sourced
-# after lib.sh and points.sh by scripts that set $work, a directory of theirs, and $version,
-# the package's.
+# after lib.sh and points.sh by scripts that set $work, a directory of theirs.
 # shellcheck disable=SC2034,SC2154 # variables of theirs and for them
 
 all='iommufd kvm kvm-amd kvm-intel kvm-iommufd kvmgt vfio vfio-pci vfio-pci-core vfio_iommu_type1'
@@ -144,6 +143,25 @@ kernel() {
 	[ "$release" = bookworm ] || echo "linux-image-amd64=$1 linux-headers-amd64=$1"
 }
 
+# install_with_old PACKAGE...: them, the older kernel, and ours
+install_with_old() {
+	# shellcheck disable=SC2046 # a list of words
+	apt install "$@" $(kernel "$old_version" "$old") "linux-source-6.12=$old_version"
+	# apt would upgrade the source with the headers that come
+	apt install "/debs/kvm-iommufd-dkms_${version}_amd64.deb" "linux-source-6.12=$old_version"
+	has "$old"
+	configured
+}
+
+# To the newest kernel, while the modules of the older one stay as they are
+upgraded() {
+	apt full-upgrade
+	! grep "$old: building" "$log" || echo "the modules of $old were there"
+	has "$new"
+	has "$old"
+	configured
+}
+
 # Everything that is on offer from now on
 offer_new() {
 	mv "$root/etc/apt/sources.list.all" "$root/etc/apt/sources.list"
@@ -181,8 +199,25 @@ keep_builds() {
 	chmod +x "$root/usr/local/bin/make"
 }
 
-# open_release RELEASE: in a first layer, where apt knows what old_packages names and the
-# newest only after offer_new. Debian 13 has the older one in its main suite.
+# own_mounts SCRIPT ARGUMENT...: runs it anew where its mounts go with the process
+own_mounts() {
+	[ "$(id -u)" = 0 ] || die "installing packages in a chroot needs root"
+	[ -n "${KVM_IOMMUFD_MOUNTS-}" ] || KVM_IOMMUFD_MOUNTS=1 exec unshare -m "$@"
+}
+
+# The packages, and an empty $work for the layers
+build_packages() {
+	mkdir -p "$LOGS" "$CACHE/deb/kept"
+	log=$LOGS/$(basename "$work").log
+	"$TOP/scripts/deb.sh" > "$log" 2>&1 || failed "$log" "the packages cannot be built"
+	version=$(cat "$TOP/VERSION")
+	rm -rf "$work"
+	mkdir -p "$work"
+	need_space "$work" 12000 "installing kernels in Debian"
+}
+
+# open_release RELEASE: in a first layer, where apt knows the packages of the older kernel, and
+# the newest only after offer_new. Debian 13 has the older one in its main suite.
 open_release() {
 	release=$1 root=$work/$1/root layers=base
 	base=$("$TOP/scripts/debian/root.sh" "$release")

@@ -49,7 +49,7 @@ else
 	# Debian 12's QEMU knows no iommufd
 	type1=
 	qemu-system-x86_64 -object help | grep -q '^ *iommufd' || type1=-t
-	run /root/stock_qemu_test $type1 -b /root/bios.bin -d "${device##*/}" 100
+	run /srv/stock_qemu_test $type1 -b /srv/bios.bin -d "${device##*/}" 100
 fi
 dmesg > /dev/ttyS0
 echo "init: powering off"
