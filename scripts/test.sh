@@ -113,7 +113,7 @@ start() {
 	rm -f "$(of "$1" seconds)"
 	{
 		began=$(now) status=0
-		timeout -k 10 "$UNIT_TIMEOUT" "$1" > "$(of "$1" tap)" 2> "$(of "$1" log)" < /dev/null 5>&- || status=$?
+		setsid timeout -k 10 "$UNIT_TIMEOUT" "$1" > "$(of "$1" tap)" 2> "$(of "$1" log)" < /dev/null 5>&- || status=$?
 		printf '\nexit %d\n' "$status" >> "$(of "$1" tap)"
 		echo $(($(now) - began)) > "$(of "$1" seconds)"
 	} &
@@ -160,9 +160,9 @@ show_running() {
 	done
 }
 
-# All processes of a unit are timeout's process group
+# A unit's processes are a session: a timeout in it makes a process group of its own
 stop() {
-	pkill -TERM -P "$(pgrep -d , -P $$)" 2> /dev/null || :
+	pkill -TERM -s "$(pgrep -d , -P "$(pgrep -d , -P $$)")" 2> /dev/null || :
 	exit 130
 }
 trap stop HUP INT TERM
