@@ -37,8 +37,8 @@ boot_kernel() {
 }
 
 # boot_machine OUT FILES WORDS [boot-qemu.sh's other options]: boots the kernel of
-# boot_kernel with FILES, a list of words, in its initramfs. OUT gets the logs. On Debian's
-# kernels ticks stop.
+# boot_kernel with FILES, a list of words, in its initramfs. OUT gets the logs. Debian's
+# kernels are tickless: "nudge" in init.sh.
 boot_machine() {
 	machine_out=$1 machine_files=$2 machine_words=$3
 	shift 3
