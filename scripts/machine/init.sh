@@ -75,6 +75,19 @@ case " $cmdline :$(nproc)" in
 	;;
 esac
 
+# What a program that died has left behind would fail those that follow
+tidy() {
+	hold=/sys/module/hold_cpu/parameters/cpu
+	[ ! -e $hold ] || echo -1 > $hold
+	cd /sys/kernel/tracing || return
+	echo 0 > events/enable
+	for filter in events/kvm/*/filter; do
+		[ ! -e "$filter" ] || echo 0 > "$filter"
+	done
+	echo local > trace_clock
+	echo 1 > tracing_on
+}
+
 for word in $cmdline; do
 	case $word in
 	run=*) ;;
@@ -86,7 +99,9 @@ for word in $cmdline; do
 	# The words are the program's arguments; one that hangs does not keep the others
 	# shellcheck disable=SC2086
 	timeout -s KILL "$limit" $program
-	echo "exit: $? ${program%% *}"
+	result=$?
+	echo "exit: $result ${program%% *}"
+	[ $result = 0 ] || tidy 2> /dev/null
 done
 
 case " $cmdline " in

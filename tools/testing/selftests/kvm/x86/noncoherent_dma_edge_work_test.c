@@ -77,20 +77,20 @@ struct source {
 	int fd;
 };
 
-static struct source source;
+static struct source source, second_source;
 
-static void source_open(bool edu)
+static void source_open(struct source *source, bool edu, unsigned int device)
 {
 	if (!edu) {
-		source.mock = mock_iommufd_open();
-		mock_attach(&source.mock);
-		source.fd = source.mock.fd;
+		source->mock = mock_iommufd_open();
+		mock_attach(&source->mock);
+		source->fd = source->mock.fd;
 		return;
 	}
-	source.fd = iommufd_open();
-	vfio_edu_open(&source.edu, 0);
-	vfio_edu_bind(&source.edu, source.fd);
-	vfio_edu_attach(&source.edu, iommufd_ioas_alloc(source.fd));
+	source->fd = iommufd_open();
+	vfio_edu_open(&source->edu, device);
+	vfio_edu_bind(&source->edu, source->fd);
+	vfio_edu_attach(&source->edu, iommufd_ioas_alloc(source->fd));
 }
 
 struct vm {
@@ -446,10 +446,11 @@ static void test_sptes(void)
 	destroy(&vm);
 }
 
-/* The edge, in a thread on a CPU of its own */
+/* A source that becomes one of the VM's, in a thread of its own and not on the edge's CPU */
 struct adder {
 	pthread_t thread;
 	int device;
+	int fd;
 	bool wanted;
 	bool returned;
 };
@@ -461,10 +462,24 @@ static void *adder_work(void *data)
 	pin_self(3);
 	while (!__atomic_load_n(&adder->wanted, __ATOMIC_ACQUIRE))
 		sched_yield();
-	coherency_add(adder->device, source.fd);
-	oracle_end();
+	coherency_add(adder->device, adder->fd);
+	if (adder->fd == source.fd)
+		oracle_end();
 	__atomic_store_n(&adder->returned, true, __ATOMIC_RELEASE);
 	return NULL;
+}
+
+/* Before a CPU is held: a new thread may have to wait for all of them */
+static void adder_create(struct adder *adder, struct vm *vm, struct source *source)
+{
+	adder->device = vm->device;
+	adder->fd = source->fd;
+	TEST_ASSERT(!pthread_create(&adder->thread, NULL, adder_work, adder), "pthread_create");
+}
+
+static void adder_start(struct adder *adder)
+{
+	__atomic_store_n(&adder->wanted, true, __ATOMIC_RELEASE);
 }
 
 static bool adder_returned(struct adder *adder)
@@ -498,28 +513,32 @@ static void wait_for_zap(struct vm *vm, uint64_t faults, struct adder *adder)
  */
 static void test_waits(void)
 {
-	struct adder adder = {};
+	struct adder adder = {}, second = {};
 	uint64_t faults;
 	struct vm vm;
 
 	create(&vm, 1, 1);
 	wbinvd_vcpu_migrate(&vm.v[0], 2);
-	adder.device = vm.device;
-	/* Before a CPU is held: a new thread may have to wait for all of them */
-	TEST_ASSERT(!pthread_create(&adder.thread, NULL, adder_work, &adder), "pthread_create");
+	adder_create(&adder, &vm, &source);
+	adder_create(&second, &vm, &second_source);
 	faults = debugfs_stat(vm.vm, "pf_fixed");
 
 	oracle_phase_cpus(16, "0,1,1,0/0",
 			  "on, while CPU 1 is held: it is flushed before the return");
 	hold("1");
-	__atomic_store_n(&adder.wanted, true, __ATOMIC_RELEASE);
+	adder_start(&adder);
 	wait_for_zap(&vm, faults, &adder);
+	adder_start(&second);
 	sleep_us(STILL_WAITS_MS * 1000);
 	TEST_ASSERT(!adder_returned(&adder),
 		    "the edge did not wait for a CPU that is to be flushed");
+	TEST_ASSERT(!adder_returned(&second),
+		    "a second source did not wait for the edge of the first");
 	hold("-1");
 	pthread_join(adder.thread, NULL);
 	passed("an edge waits for the flush of a CPU that the vCPU has left");
+	pthread_join(second.thread, NULL);
+	passed("and a second source for the edge of the first");
 
 	destroy(&vm);
 }
@@ -536,7 +555,8 @@ int main(int argc, char **argv)
 	/* A real-time thread is to have its CPU for as long as it likes */
 	write_file("/proc/sys/kernel/sched_rt_runtime_us", "-1");
 	trace_setup(true);
-	source_open(edu);
+	source_open(&source, edu, 0);
+	source_open(&second_source, edu, 1);
 
 	test_masks();
 	test_union();
@@ -545,5 +565,6 @@ int main(int argc, char **argv)
 	test_waits();
 	trace_setup(false);
 	write_file("/sys/kernel/rcu_expedited", "0");
+	write_file("/proc/sys/kernel/sched_rt_runtime_us", "950000");
 	return 0;
 }
