@@ -62,11 +62,21 @@ log=$LOGS/$kind-$release.log
 	failed "$log" "the source of Linux $release cannot be composed"
 
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL KBUILD_OUTPUT O V
-export CCACHE_DIR="$CACHE/ccache" CCACHE_BASEDIR="$out" DEBIAN_KERNEL_USE_CCACHE=1
+export CCACHE_DIR="$CACHE/ccache" CCACHE_BASEDIR="$CACHE" DEBIAN_KERNEL_USE_CCACHE=1
+
+# The compiler cache compares paths as seen from the headers. Where mounts can be had,
+# every clone is in the same place for the compiler.
+here=$stock/here
+mkdir -p "$here"
+new_mounts='unshare -m'
+[ "$(id -u)" = 0 ] || new_mounts='unshare -rm'
+$new_mounts mount --bind "$out" "$here" 2> /dev/null || new_mounts='' here=$out
 
 # kbuild WORD...
 kbuild() {
-	logged "$log" modules_text make -C "$headers" M="$out/tree" -j"${JOBS:-$(nproc)}" "$@"
+	# shellcheck disable=SC2016,SC2086 # the inner shell's; none or words
+	logged "$log" modules_text $new_mounts sh -c '[ "$1" = "$2" ] || mount --bind "$1" "$2"; shift 2; exec "$@"' - \
+		"$out" "$here" make -C "$headers" M="$here/tree" -j"${JOBS:-$(nproc)}" "$@"
 }
 
 modules_text() {
@@ -76,6 +86,7 @@ modules_text() {
 
 start=$(date +%s)
 kbuild modules || {
+	sed -i "s,$here/,$out/,g" "$log"
 	grep -E -m 5 '(error|Error [0-9]+)' "$log" >&2 || :
 	failed "$log" "the modules for $release did not build: mend the error above and run it again"
 }
