@@ -13,20 +13,27 @@ splat="$splat|unreferenced object|soft lockup|hard LOCKUP|kernel BUG at"
 splat="$splat|BUG [^:]+ \((Not t|T)ainted|(Object|Redzone|[Pp]adding|Poison) overwritten"
 # The leak detector that gives up says so once, and finds nothing any more
 splat="$splat|kmemleak: (Memory pool empty|Cannot insert|Cannot allocate a kmemleak_object)"
-splat="$splat|kmemleak: (Kernel memory leak detector|Kmemleak) disabled"
+leaks_off='|kmemleak: (Kernel memory leak detector|Kmemleak) disabled'
+splat=$splat$leaks_off
 
-# What a kernel's flavor promises: that it is on the watch, and was until the end
+# promises FLAVOR [KERNEL-COMMAND-LINE]: what such a kernel says: that it is on the watch,
+# and was until the end
 promises() {
 	case $1 in
 	debug) cat <<-'EOF' ;;
 		^kasan: KernelAddressSanitizer initialized
 		^Lock dependency validator:
 		^init: lockdep is on
-		^kmemleak: Kernel memory leak detector initialized
-		^init: searched for leaks
 	EOF
 	kcsan) cat <<-'EOF' ;;
 		^kcsan: selftest: ([0-9]+)/\1 tests passed
+	EOF
+	esac
+	case $1:" ${2-} " in
+	debug:*" kmemleak=off "*) ;;
+	debug:*) cat <<-'EOF' ;;
+		^kmemleak: Kernel memory leak detector initialized
+		^init: searched for leaks
 	EOF
 	esac
 }
@@ -46,6 +53,8 @@ built_as() {
 # complained or hung.
 boot_wait() {
 	boot_pid=$1
+	# It says the same where it is told to be off as where it gives up
+	case " $3 " in *" kmemleak=off "*) splat=${splat%"$leaks_off"} ;; esac
 	for boot_word in $3; do
 		case $boot_word in
 		run=*) echo "${boot_word#run=}" | tr , ' ' ;;
@@ -115,11 +124,11 @@ boot_complaint() {
 	fi
 }
 
-# boot_verdict OUTDIR FLAVOR: did it get to its end, and keep its promises?
+# boot_verdict OUTDIR FLAVOR [KERNEL-COMMAND-LINE]: did it get to its end, and keep its promises?
 boot_verdict() {
 	grep -aqs '^init: powering off' "$1/output.log" ||
 		boot_failed "$1/console.log" "the machine stopped before all programs had run"
-	promises "$2" | while IFS= read -r boot_promise; do
+	promises "$2" "${3-}" | while IFS= read -r boot_promise; do
 		cat "$1/console.log" "$1/output.log" | tr -d '\r' | grep -aqE "$boot_promise" ||
 			boot_failed "$1/console.log" "the kernel is $2 and does not say: $boot_promise"
 	done

@@ -89,4 +89,4 @@ case $boot_status in
 124|137) boot_failed "$outdir/console.log" "the machine did not power off within $timeout seconds" ;;
 esac
 [ -s "$outdir/console.log" ] || boot_failed "$outdir/bochs.log" "Bochs exited with status $boot_status"
-boot_verdict "$outdir" "$(built_as "$kernel")"
+boot_verdict "$outdir" "$(built_as "$kernel")" "$words"

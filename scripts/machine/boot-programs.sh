@@ -36,6 +36,10 @@ boot_kernel() {
 	esac
 }
 
+# Does the debug kernel look for leaks? To remember each allocation takes it twice as long as
+# all the rest: units whose code others run as well set $LEAKS, which make test-all says.
+: "${leaks:=yes}"
+
 # boot_machine OUT FILES WORDS [boot-qemu.sh's other options]: boots the kernel of
 # boot_kernel with FILES, a list of words, in its initramfs. OUT gets the logs. Debian's
 # kernels are tickless: "nudge" in init.sh.
@@ -46,7 +50,7 @@ boot_machine() {
 	"$TOP/scripts/machine/initramfs.sh" -m "$boot_modroot" "$machine_out.gz" $machine_files
 	# shellcheck disable=SC2086 # none or one word
 	"$TOP/scripts/machine/boot-qemu.sh" $boot_how -k "$boot_image" -i "$machine_out.gz" -o "$machine_out" \
-		-x "${boot_how:+nudge }$machine_words" "$@"
+		-x "${boot_how:+nudge }$([ "$leaks" = yes ] || echo 'kmemleak=off ')$machine_words" "$@"
 }
 
 # boot_behind OUT WORDS: those of WORDS but for the programs that were begun in OUT, which

@@ -113,7 +113,7 @@ set -- "$qemu" \
 	-serial chardev:console -device "$iommu" \
 	-plugin "$plugin,out=$outdir/oracle.log,insns=$insns" \
 	-kernel "$kernel" -initrd "$initramfs" \
-	-append "console=ttyS0,115200 loglevel=5 panic=-1 oops=panic kmemleak=on no_timer_check $words" \
+	-append "console=ttyS0,115200 loglevel=5 panic=-1 oops=panic kmemleak=on no_timer_check pty.legacy_count=0 $words" \
 	"$@"
 if [ -n "$terminal" ]; then
 	exec "$@" -chardev "stdio,id=console,mux=on,logfile=$outdir/console.log"
@@ -132,4 +132,4 @@ case $boot_status in
 	boot_failed "$outdir/console.log" "QEMU exited with status $boot_status: $(tail -n 1 "$outdir/qemu.log")"
 	;;
 esac
-boot_verdict "$outdir" "$(built_as "$kernel")"
+boot_verdict "$outdir" "$(built_as "$kernel")" "$words"

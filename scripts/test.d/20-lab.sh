@@ -186,13 +186,13 @@ fails "a unit without points is noticed" "lab-unit: ran nothing" unit '' 1..0
 fails "a unit that leaves points out is noticed" "lab-unit: planned 2 points and printed 1" \
 	unit '' 1..2 'ok 1 - a'
 
-# verdict FLAVOR: of the logs in scratch
+# verdict FLAVOR [KERNEL-COMMAND-LINE]: of the logs in scratch
 verdict() {
 	(
 		# shellcheck source=scripts/judge/boot-verdict.sh
 		. "$scripts/judge/boot-verdict.sh"
 		boot_complaint "$scratch/console.log" fail
-		boot_verdict "$scratch" "$1"
+		boot_verdict "$scratch" "$@"
 	)
 }
 
@@ -214,6 +214,11 @@ for promise in kasan: Lock 'kmemleak: Kernel' 'init: searched' 'init: lockdep' k
 	sed -i "/^$promise/d" "$scratch/console.log" "$scratch/output.log"
 	fails "a $kernel_flavor kernel that does not say \"$promise\" is noticed" "does not say: ^$promise" verdict $kernel_flavor
 done
+watched debug
+sed -i '/leak/d' "$scratch/console.log" "$scratch/output.log"
+works "a debug kernel that is not to look for leaks need not" verdict debug 'snoop=on kmemleak=off'
+sed -i '/lockdep/d' "$scratch/output.log"
+fails "but has to keep its other promises" "does not say: ^init: lockdep" verdict debug 'kmemleak=off snoop=on'
 for complaint in 'BUG kmalloc-64 (Not tainted): Right Redzone overwritten' \
 	'BUG ext4 groups (Tainted: G    B  ): Object already free' \
 	'kmemleak: Memory pool empty, consider increasing CONFIG_DEBUG_KMEMLEAK_MEM_POOL_SIZE' \

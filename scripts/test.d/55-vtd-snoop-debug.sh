@@ -13,6 +13,7 @@ set -eu
 . "${0%/*}/../machine/vtd-programs.sh"
 
 unit=vtd
+leaks=${LEAKS:-no}
 boot_vtd debug on
 
 exit "$failed"

@@ -12,6 +12,7 @@ set -eu
 . "${0%/*}/../machine/boot-programs.sh"
 
 unit=race
+leaks=${LEAKS:-no}
 machine='mock devices'
 tests=noncoherent_dma_race_test
 modules=guest_pat_ignorable

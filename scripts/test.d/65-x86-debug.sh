@@ -9,6 +9,7 @@ set -eu
 . "${0%/*}/../machine/boot-programs.sh"
 
 unit=x86-debug
+leaks=${LEAKS:-no}
 machine='mock devices'
 tests='noncoherent_dma_mask_test noncoherent_dma_edge_test noncoherent_dma_entry_test noncoherent_dma_policy_test'
 

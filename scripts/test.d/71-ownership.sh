@@ -9,6 +9,7 @@ set -eu
 . "${0%/*}/../machine/boot-programs.sh"
 
 tests=vfio_ownership_test
+leaks=${LEAKS:-no}
 words=run=/tests/$tests
 
 # vtd FLAVOR SNOOP

@@ -15,6 +15,7 @@ selftests=$TOP/tools/testing/selftests/kvm
 out=$TOP/build/$BASE/test/stock-qemu
 table=$TOP/build/$BASE/test/stock-qemu.txt
 phases=13
+leaks=${LEAKS:-no}
 
 mkdir -p "$out"
 root=$("$scripts/machine/emulator.sh" -r)
@@ -46,6 +47,7 @@ asked() {
 
 # ours FLAVOR SNOOP FLUSHES
 ours() {
+	wanted "$1" || return 0
 	boot "$1" "$2" "$3" || failed=1
 	"$scripts/judge/oracle-tap.sh" -p $phases -l "$1, snoop control $2" "$out/$1-$2" || failed=1
 	asked "$1" "$2"
@@ -56,6 +58,10 @@ ours stock on 0
 ours debug off 100
 ours debug on 0
 
+wanted stock-base || {
+	echo "1..$points"
+	exit $failed
+}
 for snoop in off on; do
 	points=$((points + 1))
 	{ boot stock-base $snoop - && "$scripts/judge/oracle-tap.sh" -p $phases "$out/stock-base-$snoop" >&2; } ||
