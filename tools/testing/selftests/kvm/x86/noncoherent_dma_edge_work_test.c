@@ -8,7 +8,7 @@
  *
  * Usage: noncoherent_dma_edge_work_test [edu]
  *
- * With "edu" a VFIO device is the source, where iommufd has no mock devices. Needs
+ * With "edu" two VFIO devices are the sources, where iommufd has no mock devices. Needs
  * the modules guest_pat_ignorable, but on VT-x, and hold_cpu.
  */
 #include <pthread.h>
