@@ -13,7 +13,7 @@ tree=$work/kvm-iommufd-$version
 
 deb_text() { echo "building packages"; }
 
-need_packages debhelper dpkg-dev lintian
+need_packages build-essential debhelper dpkg-dev lintian
 rm -rf "$work"
 mkdir -p "$out" "$tree" "$LOGS"
 (cd "$TOP" && cp -r --preserve=mode arch drivers include virt patches dkms debian samples Documentation VERSION COPYING "$tree/" &&
