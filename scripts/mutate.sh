@@ -66,15 +66,17 @@ start_workers() {
 		number=$((number + 1))
 		mkdir -p "$work/$number"
 		# In the copies it is the compilers at a time
-		JOBS=$((($(nproc) + jobs - 1) / jobs)) "$scripts/mutate/worker.sh" "$number" "$key" \
+		JOBS=$((($(nproc) + jobs - 1) / jobs)) setsid "$scripts/mutate/worker.sh" "$number" "$key" \
 			> "$work/$number/worker.log" 2>&1 7>&- &
 		workers="$workers $!"
 	done
 }
 
+# A worker's processes are a session: a timeout in it makes a process group of its own
 stop() {
-	# shellcheck disable=SC2086 # a list of words
-	kill -s TERM $workers 2> /dev/null || :
+	for worker in $workers; do
+		pkill -TERM -s "$worker" || :
+	done
 	wait
 	progress_end
 }
