@@ -19,8 +19,8 @@ help:
 # help:                     UNITS="50-vtd 53-dirty-tracking" runs only those, and with
 # help:                     ONLY=program only that one of theirs, on one machine
 # help:   make test-all     what make test leaves out for time: check-link, check-bases, mutate,
-# help:                     test-upstream, leaks in more units, and the packages in real
-# help:                     Debian systems
+# help:                     test-upstream, leaks in more units, longer races and fuzzing, and
+# help:                     the packages in real Debian systems
 # help:   make check        the checks of the sources alone: checkpatch, sparse, W=1, kernel-doc,
 # help:                     the uAPI headers as C and C++, shellcheck
 # help:   make check-link   every combination of KVM and IOMMUFD as y and m links

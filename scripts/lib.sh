@@ -55,6 +55,11 @@ wanted() {
 	esac
 }
 
+# named FLAVOR: is it in that list? For boots that make test-all alone has.
+named() {
+	[ -n "${FLAVORS-}" ] && wanted "$1"
+}
+
 # lock DESCRIPTOR -s|-x WHAT: waits for WHAT to end and locks the file open at
 # DESCRIPTOR, shared or exclusively, until this script exits
 lock() {

@@ -19,10 +19,11 @@ modules=guest_pat_ignorable
 
 # Every other edge waits for a grace period: expedited ones make room for more edges
 words='intel_iommu=off rcupdate.rcu_expedited=1'
-words="$words limit=$((${RACE_SECONDS:-60} + 600)) run=/tests/$tests,${RACE_SECONDS:-60},${RACE_EDGES:-10000}"
+: "${RACE_SECONDS:=30}" "${RACE_EDGES:=3000}"
+words="$words limit=$((RACE_SECONDS + 600)) run=/tests/$tests,$RACE_SECONDS,$RACE_EDGES"
 # Those that zap and flush take ten times as long
 words="$words run=insmod,/tests/$modules.ko"
-words="$words run=/tests/$tests,$((${RACE_SECONDS:-60} / 3)),$((${RACE_EDGES:-10000} / 50)),zap"
+words="$words run=/tests/$tests,$((RACE_SECONDS / 2)),$((RACE_EDGES / 25)),zap"
 
 boot_unit debug off 3 "$words" -c 7
 boot_unit kcsan off 3 "$words" -c 7 -K

@@ -1,0 +1,9 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Ten minutes of fuzzing where 80 has one, with programs that 80 does not make.
+set -eu
+
+# shellcheck source=scripts/lib.sh
+. "${0%/*}/../lib.sh"
+
+DURATION=600 SEED="${SEED:-2}" MACHINES='mock real' PROGRAM='' UPDATE_CORPUS=0 exec "$TOP/scripts/fuzz.sh"
