@@ -33,6 +33,6 @@ tests="$tests noncoherent_dma_edge_work_test" modules='guest_pat_ignorable hold_
 boot_unit release off 111 "$words" -c 4
 machine=
 tests=noncoherent_dma_edge_work_test
-boot_unit stock off 16 "$load run=/tests/noncoherent_dma_edge_work_test,edu" -c 4 -d 2
+boot_unit stock off 16 "$load run=/tests/noncoherent_dma_edge_work_test,edu" -c 4
 
 exit "$failed"

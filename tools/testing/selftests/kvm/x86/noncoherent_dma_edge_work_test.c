@@ -44,6 +44,8 @@
 #define HOG_PAUSE_US	50
 /* An edge that is not waiting takes a small part of that */
 #define STILL_WAITS_MS	200
+/* The first edge begins before that has passed, and the second source after it */
+#define SLOW_MS		2000
 
 static unsigned int points;
 
@@ -77,20 +79,20 @@ struct source {
 	int fd;
 };
 
-static struct source source, second_source;
+static struct source source;
 
-static void source_open(struct source *source, bool edu, unsigned int device)
+static void source_open(bool edu)
 {
 	if (!edu) {
-		source->mock = mock_iommufd_open();
-		mock_attach(&source->mock);
-		source->fd = source->mock.fd;
+		source.mock = mock_iommufd_open();
+		mock_attach(&source.mock);
+		source.fd = source.mock.fd;
 		return;
 	}
-	source->fd = iommufd_open();
-	vfio_edu_open(&source->edu, device);
-	vfio_edu_bind(&source->edu, source->fd);
-	vfio_edu_attach(&source->edu, iommufd_ioas_alloc(source->fd));
+	source.fd = iommufd_open();
+	vfio_edu_open(&source.edu, 0);
+	vfio_edu_bind(&source.edu, source.fd);
+	vfio_edu_attach(&source.edu, iommufd_ioas_alloc(source.fd));
 }
 
 struct vm {
@@ -447,10 +449,11 @@ static void test_sptes(void)
 }
 
 /* A source that becomes one of the VM's, in a thread of its own and not on the edge's CPU */
+/* Another source than the first is an iommufd that was added before, and is attached */
 struct adder {
 	pthread_t thread;
+	struct mock_iommufd *attached;
 	int device;
-	int fd;
 	bool wanted;
 	bool returned;
 };
@@ -462,18 +465,20 @@ static void *adder_work(void *data)
 	pin_self(3);
 	while (!__atomic_load_n(&adder->wanted, __ATOMIC_ACQUIRE))
 		sched_yield();
-	coherency_add(adder->device, adder->fd);
-	if (adder->fd == source.fd)
+	if (adder->attached) {
+		mock_attach(adder->attached);
+	} else {
+		coherency_add(adder->device, source.fd);
 		oracle_end();
+	}
 	__atomic_store_n(&adder->returned, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
 /* Before a CPU is held: a new thread may have to wait for all of them */
-static void adder_create(struct adder *adder, struct vm *vm, struct source *source)
+static void adder_create(struct adder *adder, struct vm *vm)
 {
 	adder->device = vm->device;
-	adder->fd = source->fd;
 	TEST_ASSERT(!pthread_create(&adder->thread, NULL, adder_work, adder), "pthread_create");
 }
 
@@ -508,37 +513,80 @@ static void wait_for_zap(struct vm *vm, uint64_t faults, struct adder *adder)
 }
 
 /*
+ * A second source of the VM, which has got its leave when the first one's edge begins and
+ * registers while that is going on: it waits for somebody else's leave in between.
+ */
+struct second {
+	struct adder adder;
+	struct mock_iommufd mock;
+	int slow;
+};
+
+static void second_create(struct second *second, struct vm *vm)
+{
+	second->mock = mock_iommufd_open();
+	coherency_add(vm->device, second->mock.fd);
+	second->slow = mock_slow_watch(&second->mock, SLOW_MS);
+	second->adder.attached = &second->mock;
+	adder_create(&second->adder, vm);
+}
+
+static void second_start(struct second *second)
+{
+	adder_start(&second->adder);
+	sleep_us(STILL_WAITS_MS * 1000);
+}
+
+static void second_expect_waiting(struct second *second)
+{
+	sleep_us(SLOW_MS * 1000);
+	TEST_ASSERT(!adder_returned(&second->adder),
+		    "a second source did not wait for the edge of the first");
+}
+
+static void second_end(struct second *second)
+{
+	pthread_join(second->adder.thread, NULL);
+	close(second->slow);
+	mock_iommufd_close(&second->mock);
+	passed("and a second source for the edge of the first");
+}
+
+/*
  * The vCPU has left CPU 1, which is held: nothing that has to do with the vCPU waits
  * for that CPU, but the flush has to.
  */
-static void test_waits(void)
+static void test_waits(bool edu)
 {
-	struct adder adder = {}, second = {};
+	struct second second = {};
+	struct adder adder = {};
 	uint64_t faults;
 	struct vm vm;
 
 	create(&vm, 1, 1);
 	wbinvd_vcpu_migrate(&vm.v[0], 2);
-	adder_create(&adder, &vm, &source);
-	adder_create(&second, &vm, &second_source);
+	adder_create(&adder, &vm);
+	if (!edu)
+		second_create(&second, &vm);
 	faults = debugfs_stat(vm.vm, "pf_fixed");
 
 	oracle_phase_cpus(16, "0,1,1,0/0",
 			  "on, while CPU 1 is held: it is flushed before the return");
+	if (!edu)
+		second_start(&second);
 	hold("1");
 	adder_start(&adder);
 	wait_for_zap(&vm, faults, &adder);
-	adder_start(&second);
 	sleep_us(STILL_WAITS_MS * 1000);
+	if (!edu)
+		second_expect_waiting(&second);
 	TEST_ASSERT(!adder_returned(&adder),
 		    "the edge did not wait for a CPU that is to be flushed");
-	TEST_ASSERT(!adder_returned(&second),
-		    "a second source did not wait for the edge of the first");
 	hold("-1");
 	pthread_join(adder.thread, NULL);
 	passed("an edge waits for the flush of a CPU that the vCPU has left");
-	pthread_join(second.thread, NULL);
-	passed("and a second source for the edge of the first");
+	if (!edu)
+		second_end(&second);
 
 	destroy(&vm);
 }
@@ -555,14 +603,13 @@ int main(int argc, char **argv)
 	/* A real-time thread is to have its CPU for as long as it likes */
 	write_file("/proc/sys/kernel/sched_rt_runtime_us", "-1");
 	trace_setup(true);
-	source_open(&source, edu, 0);
-	source_open(&second_source, edu, 1);
+	source_open(edu);
 
 	test_masks();
 	test_union();
 	test_policy();
 	test_sptes();
-	test_waits();
+	test_waits(edu);
 	trace_setup(false);
 	write_file("/sys/kernel/rcu_expedited", "0");
 	write_file("/proc/sys/kernel/sched_rt_runtime_us", "950000");
