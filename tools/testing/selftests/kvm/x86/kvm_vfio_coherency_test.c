@@ -30,6 +30,7 @@
 #include <linux/vfio.h>
 
 #include "kvm_util.h"
+#include "noncoherent_dma.h"
 #include "oracle.h"
 #include "test_util.h"
 #include "vfio_edu.h"
@@ -646,6 +647,28 @@ static void test_compat_second_open(void)
 	close(iommufd);
 }
 
+/* One watch of the group is for both of its devices, which are edu 2 and 3 */
+static void test_compat_two_devices(void)
+{
+	struct vfio_vm v = vfio_vm_open();
+	int group, iommufd, first, second;
+
+	group = vfio_group_open(2);
+	iommufd = iommufd_open();
+	vfio_group_set_container(group, iommufd);
+	vfio_vm_add(&v, group);
+	first = vfio_group_device(group, 2);
+	second = vfio_group_device(group, 3);
+	vfio_vm_step(&v, true, "both devices opened");
+	close(first);
+	vfio_vm_step(&v, true, "one of them closed");
+	close(second);
+	vfio_vm_step(&v, false, "both closed");
+	vfio_vm_close(&v);
+	close(group);
+	close(iommufd);
+}
+
 #define MTTY	"/sys/class/mdev_bus/mtty"
 #define UUID	"6b766d2d-7666-696f-2d65-64752d746573"
 
@@ -800,6 +823,31 @@ static void test_forbid(void)
 	vfio_vm_step(&v, false, "type1 in place of an iommufd is refused");
 	close(group);
 	close(container);
+}
+
+/* VFIO has agreed to the attach when KVM's iommufd device refuses it */
+static void test_refused_for_iommufd(void)
+{
+	struct vfio_vm v = vfio_vm_open(), forbids = vfio_vm_open();
+	struct iommu iommu = iommu_open();
+	struct vfio_edu edu;
+	int device;
+
+	vfio_edu_open(&edu, 0);
+	vfio_vm_add(&v, edu.fd);
+	vfio_edu_bind(&edu, iommu.fd);
+	policy_set(&forbids, KVM_NONCOHERENT_DMA_FORBID);
+	device = coherency_device_create(forbids.vm);
+	coherency_add(device, iommu.fd);
+	if (vfio_edu_is_noncoherent())
+		ASSERT_ERRNO(__vfio_edu_attach(&edu, iommu.ioas[0]), EPERM);
+	vfio_vm_step(&v, false, "attach is refused for a VM that has the iommufd");
+
+	vfio_vm_del(&v, edu.fd);
+	close(device);
+	vfio_edu_attach(&edu, iommu.ioas[0]);
+	vfio_vm_add(&v, edu.fd);
+	vfio_vm_step(&v, true, "FILE_ADD after an attach that was not refused");
 }
 
 /* The file before is bound until the other thread has left it, too */
@@ -1009,8 +1057,10 @@ static const struct step_test tests[] = {
 	{ "type1, second open", test_type1_second_open },
 	{ "compat", test_compat },
 	{ "compat, second open", test_compat_second_open },
+	{ "compat, two devices", test_compat_two_devices },
 	{ "mdev", test_mdev, skip_mdev },
 	{ "FORBID", test_forbid, skip_forbid },
+	{ "refused for an iommufd", test_refused_for_iommufd, skip_forbid },
 	{ "races", test_races },
 };
 
