@@ -681,6 +681,36 @@ int model_access_change(struct model *m, int access, int ioas)
 	return ret;
 }
 
+/* The list of an IOAS's accesses allocates again if it cannot: this one can fail alone */
+int model_access_misfit(struct model *m, int access)
+{
+	int fd = m->ctxs[m->accesses[access].ctx].fd, ret;
+	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
+		.user_va = (uintptr_t)m->ctxs[m->accesses[access].ctx].mem[0] + 2048,
+		.length = 2048,
+		.iova = MAP_IOVA + 2048,
+	};
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_ACCESS_CHANGE,
+		.id = m->accesses[access].fd,
+	};
+
+	expect(m, quiet_ioctl(fd, IOMMU_IOAS_ALLOC, &ioas), 0, "IOAS_ALLOC");
+	map.ioas_id = ioas.out_ioas_id;
+	expect(m, quiet_ioctl(fd, IOMMU_IOAS_MAP, &map), 0, "IOAS_MAP");
+	cmd.access_replace_ioas.ioas_id = ioas.out_ioas_id;
+	ret = tested_ioctl(m, fd, IOMMU_TEST_CMD, &cmd);
+	expect(m, quiet_ioctl(fd, IOMMU_DESTROY, &(struct iommu_destroy){
+		.size = sizeof(struct iommu_destroy), .id = ioas.out_ioas_id,
+	}), 0, "DESTROY of an IOAS");
+	check(m, HW_FAILED);
+	return ret;
+}
+
 void model_access_close(struct model *m, int access)
 {
 	m->accesses[access].used = false;

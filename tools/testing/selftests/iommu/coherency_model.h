@@ -124,6 +124,8 @@ int model_free_pt(struct model *m, int pt);
 int model_access(struct model *m, int ctx, int ioas, bool dma);
 /* Attaches it, replaces what it has, or with NONE detaches it */
 int model_access_change(struct model *m, int access, int ioas);
+/* Tries to attach it where no access that pins pages can be: to a mapping of half a page */
+int model_access_misfit(struct model *m, int access);
 void model_access_close(struct model *m, int access);
 void model_unwatch(struct model *m, int watch);
 void model_refuse(struct model *m, int watch, __u32 refuse);

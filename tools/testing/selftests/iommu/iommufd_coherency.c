@@ -672,6 +672,23 @@ TEST_F(mock, access_is_refused)
 	EXPECT_EQ(0, ctx_fdinfo(m, 0, "noncoherent-attachments:"));
 }
 
+TEST_F(mock, access_does_not_fit)
+{
+	struct model *m = self->m;
+	int dev = model_bind(m, 0, false, NONE), dma;
+
+	map_all(m);
+	watch(&self->s, dev);
+	dma = model_access(m, 0, 0, true);
+	EXPECT_LE(0, dma);
+	EXPECT_EQ(-EADDRINUSE, model_access_misfit(m, dma));
+	EXPECT_EQ(1, ctx_fdinfo(m, 0, "noncoherent-attachments:"));
+	EXPECT_EQ(0, model_access_change(m, dma, NONE));
+	EXPECT_EQ(-EADDRINUSE, model_access_misfit(m, dma));
+	EXPECT_EQ(0, ctx_fdinfo(m, 0, "noncoherent-attachments:"));
+	EXPECT_EQ(0, model_access_change(m, dma, 0));
+}
+
 TEST_F(mock, contexts_are_apart)
 {
 	struct model *m = self->m;
