@@ -448,11 +448,14 @@ static void test_sptes(void)
 	destroy(&vm);
 }
 
-/* A source that becomes one of the VM's, in a thread of its own and not on the edge's CPU */
-/* Another source than the first is an iommufd that was added before, and is attached */
+/*
+ * A source that becomes one of the VM's, in a thread of its own and not on the edge's CPU:
+ * an iommufd that is added, or an access of one that was.
+ */
 struct adder {
 	pthread_t thread;
 	struct mock_iommufd *attached;
+	int access;
 	int device;
 	bool wanted;
 	bool returned;
@@ -462,11 +465,13 @@ static void *adder_work(void *data)
 {
 	struct adder *adder = data;
 
-	pin_self(3);
+	/* The first one waits for the flush with preemption off */
+	pin_self(adder->attached ? EDGE_CPU : 3);
 	while (!__atomic_load_n(&adder->wanted, __ATOMIC_ACQUIRE))
 		sched_yield();
 	if (adder->attached) {
-		mock_attach(adder->attached);
+		TEST_ASSERT(!mock_access_change(adder->attached, adder->access,
+						adder->attached->ioas), "attach of an access");
 	} else {
 		coherency_add(adder->device, source.fd);
 		oracle_end();
@@ -525,6 +530,9 @@ struct second {
 static void second_create(struct second *second, struct vm *vm)
 {
 	second->mock = mock_iommufd_open();
+	second->adder.access = mock_access_open(&second->mock);
+	TEST_ASSERT(second->adder.access >= 0, "CREATE_ACCESS");
+	TEST_ASSERT(!mock_access_change(&second->mock, second->adder.access, 0), "detach");
 	coherency_add(vm->device, second->mock.fd);
 	second->slow = mock_slow_watch(&second->mock, SLOW_MS);
 	second->adder.attached = &second->mock;
@@ -548,6 +556,7 @@ static void second_end(struct second *second)
 {
 	pthread_join(second->adder.thread, NULL);
 	close(second->slow);
+	close(second->adder.access);
 	mock_iommufd_close(&second->mock);
 	passed("and a second source for the edge of the first");
 }
