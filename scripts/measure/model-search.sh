@@ -3,8 +3,9 @@
 # One search of the model of non-coherent DMA, exhaustive unless it finds an error.
 #
 # model-search.sh DIR OPTIMIZATION [DEFINE...]    leaves DIR/log and, of an error,
-# DIR/*.trail; prints the name of DIR when it is done, whatever it found. What is there from
-# the same model, options and tools is not searched again.
+# DIR/*.trail; prints the name of DIR when it is done, whatever it found. What a search that
+# ended by itself has left there, with the same model, options and tools, is not searched
+# again.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -43,7 +44,7 @@ esac
 } > log 2>&1
 # States are read in no order: with huge pages a third faster
 # shellcheck disable=SC2086 # a list of words, perhaps of none
-GLIBC_TUNABLES=glibc.malloc.hugetlb=1 ./pan $kind -b -m12000000 -w25 >> log 2>&1 || :
+! GLIBC_TUNABLES=glibc.malloc.hugetlb=1 ./pan $kind -b -m12000000 -w25 >> log 2>&1 ||
+	echo "$key" > key
 rm -f pan pan.*
-echo "$key" > key
 basename "$dir"
