@@ -655,21 +655,27 @@ int model_access(struct model *m, int ctx, int ioas, bool dma)
 	return ret ?: i;
 }
 
-int model_access_change(struct model *m, int access, int ioas)
+static int access_change(struct model *m, const struct model_access *a, __u32 ioas_id)
 {
-	struct model_access *a = &m->accesses[access];
 	struct iommu_test_cmd cmd = {
 		.size = sizeof(cmd),
 		.op = IOMMU_TEST_OP_ACCESS_CHANGE,
 		.id = a->fd,
-		.access_replace_ioas.ioas_id = ioas == NONE ? 0 : m->ctxs[a->ctx].ioas[ioas],
+		.access_replace_ioas.ioas_id = ioas_id,
 	};
+
+	return tested_ioctl(m, m->ctxs[a->ctx].fd, IOMMU_TEST_CMD, &cmd);
+}
+
+int model_access_change(struct model *m, int access, int ioas)
+{
+	struct model_access *a = &m->accesses[access];
 	int want = ioas != NONE ? predict_access(m, a->ctx, a->dma, a->ioas != NONE) :
 		   a->ioas == NONE ? -ENXIO : 0;
 	bool moved = ioas != NONE && ioas != a->ioas;
 	int ret;
 
-	ret = tested_ioctl(m, m->ctxs[a->ctx].fd, IOMMU_TEST_CMD, &cmd);
+	ret = access_change(m, a, ioas == NONE ? 0 : m->ctxs[a->ctx].ioas[ioas]);
 	check_return(m, ret, want, "ACCESS_CHANGE");
 	if (!ret) {
 		a->ioas = ioas;
@@ -684,26 +690,21 @@ int model_access_change(struct model *m, int access, int ioas)
 /* The list of an IOAS's accesses allocates again if it cannot: this one can fail alone */
 int model_access_misfit(struct model *m, int access)
 {
-	int fd = m->ctxs[m->accesses[access].ctx].fd, ret;
+	struct model_access *a = &m->accesses[access];
+	int fd = m->ctxs[a->ctx].fd, ret;
 	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };
 	struct iommu_ioas_map map = {
 		.size = sizeof(map),
 		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
-		.user_va = (uintptr_t)m->ctxs[m->accesses[access].ctx].mem[0] + 2048,
+		.user_va = (uintptr_t)m->ctxs[a->ctx].mem[0] + 2048,
 		.length = 2048,
 		.iova = MAP_IOVA + 2048,
-	};
-	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd),
-		.op = IOMMU_TEST_OP_ACCESS_CHANGE,
-		.id = m->accesses[access].fd,
 	};
 
 	expect(m, quiet_ioctl(fd, IOMMU_IOAS_ALLOC, &ioas), 0, "IOAS_ALLOC");
 	map.ioas_id = ioas.out_ioas_id;
 	expect(m, quiet_ioctl(fd, IOMMU_IOAS_MAP, &map), 0, "IOAS_MAP");
-	cmd.access_replace_ioas.ioas_id = ioas.out_ioas_id;
-	ret = tested_ioctl(m, fd, IOMMU_TEST_CMD, &cmd);
+	ret = access_change(m, a, ioas.out_ioas_id);
 	expect(m, quiet_ioctl(fd, IOMMU_DESTROY, &(struct iommu_destroy){
 		.size = sizeof(struct iommu_destroy), .id = ioas.out_ioas_id,
 	}), 0, "DESTROY of an IOAS");
