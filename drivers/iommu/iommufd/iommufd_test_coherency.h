@@ -74,8 +74,9 @@ struct iommu_test_mock_fail {
  * @noncoherent: Out: mock devices of the source that the hardware has on a page
  *	table which does not enforce cache coherency, now; and of a context its
  *	accesses of such devices that have an IOAS, or pages of one
- * @slow_ms: In: milliseconds that reserve takes from now on, during which those
- *	that were asked before it have reserved and not begun
+ * @slow_ms: In: milliseconds that reserve takes at most from now on, during which
+ *	those that were asked before it have reserved and not begun, and poll()
+ *	of the file says POLLIN. A write() to it lets reserve go on.
  * @gaps: Out: callbacks during which that was not 0, what adds and removes a
  *	watch excepted; callbacks out of order; and any watches at all that were
  *	removed without an end which they were owed

@@ -9,13 +9,14 @@
  * was detached, so a watch checks this itself, and reports it as a gap.
  */
 #include <linux/anon_inodes.h>
-#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/iommu.h>
 #include <linux/iommufd_coherency.h>
+#include <linux/poll.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 
 #include "iommufd_private.h"
@@ -185,6 +186,9 @@ struct test_watch {
 	bool by_user;
 	bool reserved;
 	bool begun;
+	/* Set by a slow reserve, cleared by it or by user space, without a lock */
+	bool asked;
+	wait_queue_head_t asked_changes;
 	/* All of it under the context's coherency mutex, but before it is added */
 	struct iommu_test_watch state;
 };
@@ -236,12 +240,24 @@ static void look_for_gap(struct test_watch *tw, bool reserved, bool begun)
 		tw->state.gaps++;
 }
 
+/* Until user space lets it go on, or has taken too long */
+static void wait_for_user(struct test_watch *tw)
+{
+	if (!tw->state.slow_ms)
+		return;
+	WRITE_ONCE(tw->asked, true);
+	wake_up_all(&tw->asked_changes);
+	wait_event_timeout(tw->asked_changes, !READ_ONCE(tw->asked),
+			   msecs_to_jiffies(tw->state.slow_ms));
+	WRITE_ONCE(tw->asked, false);
+}
+
 static int test_watch_reserve(struct iommufd_coherency_watch *w)
 {
 	struct test_watch *tw = to_test_watch(w);
 
 	look_for_gap(tw, false, false);
-	msleep(tw->state.slow_ms);
+	wait_for_user(tw);
 	if (tw->state.refuse) {
 		tw->state.refusals++;
 		return -(int)tw->state.refuse;
@@ -298,8 +314,30 @@ static int test_watch_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static __poll_t test_watch_poll(struct file *file, poll_table *wait)
+{
+	struct test_watch *tw = file->private_data;
+
+	poll_wait(file, &tw->asked_changes, wait);
+	return READ_ONCE(tw->asked) ? EPOLLIN : 0;
+}
+
+static ssize_t test_watch_write(struct file *file, const char __user *buf,
+				size_t count, loff_t *ppos)
+{
+	struct test_watch *tw = file->private_data;
+
+	if (!READ_ONCE(tw->asked))
+		return -EAGAIN;
+	WRITE_ONCE(tw->asked, false);
+	wake_up_all(&tw->asked_changes);
+	return count;
+}
+
 static const struct file_operations test_watch_fops = {
 	.release = test_watch_release,
+	.poll = test_watch_poll,
+	.write = test_watch_write,
 };
 
 static struct test_watch *test_watch_add(struct iommufd_ucmd *ucmd, u32 idev_id,
@@ -312,6 +350,7 @@ static struct test_watch *test_watch_add(struct iommufd_ucmd *ucmd, u32 idev_id,
 	tw = kzalloc(sizeof(*tw), GFP_KERNEL_ACCOUNT);
 	if (!tw)
 		return ERR_PTR(-ENOMEM);
+	init_waitqueue_head(&tw->asked_changes);
 	tw->by_user = true;
 	tw->state.refuse = arg->refuse;
 	tw->state.slow_ms = arg->slow_ms;
@@ -338,7 +377,7 @@ out_free:
 }
 
 /* Nobody waits for long */
-#define MAX_SLOW_MS	10000
+#define MAX_SLOW_MS	60000
 
 static int iommufd_test_watch(struct iommufd_ucmd *ucmd,
 			      struct iommu_test_cmd *cmd)

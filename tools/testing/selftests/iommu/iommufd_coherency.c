@@ -10,6 +10,7 @@
  * Environment: seed= and steps= of the random walks.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -578,6 +579,7 @@ TEST_F(mock, detach_while_replaced)
 		.op = IOMMU_TEST_OP_MOCK_DETACH,
 		.id = m->devs[b].idev,
 	};
+	struct pollfd asked = { .fd = slower.id, .events = POLLIN };
 	pthread_t thread;
 
 	watch(&self->s, a);
@@ -585,7 +587,7 @@ TEST_F(mock, detach_while_replaced)
 	EXPECT_EQ(0, model_change(m, b, TO_PT(from)));
 	ASSERT_EQ(0, ioctl(fd, IOMMU_TEST_CMD, &slower));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, replace_thread, &r));
-	usleep(300 * 1000);
+	ASSERT_EQ(1, poll(&asked, 1, 30000));
 	EXPECT_EQ(0, ioctl(fd, IOMMU_TEST_CMD, &detach));
 	pthread_join(thread, NULL);
 	EXPECT_EQ(0, r.ret);

@@ -16,7 +16,8 @@
 #include "test_util.h"
 
 #define MODULE		"kvm_iommufd"
-#define SLOW_MS		4000
+/* A release that does not wait is over by then */
+#define STILL_WAITS_US	500000
 
 static struct mock_iommufd mock;
 static int device;
@@ -40,12 +41,6 @@ static void *close_thread(void *data)
 	return NULL;
 }
 
-static void start(pthread_t *thread, void *(*work)(void *data))
-{
-	TEST_ASSERT(!pthread_create(thread, NULL, work, NULL), "pthread_create");
-	usleep(SLOW_MS * 1000 / 4);
-}
-
 int main(void)
 {
 	struct kvm_vm *vm = vm_create_barebones();
@@ -56,15 +51,18 @@ int main(void)
 	__TEST_REQUIRE(!access("/sys/module/" MODULE "/refcnt", F_OK), MODULE " is no module");
 	mock = mock_iommufd_open();
 	coherency_add(device, mock.fd);
-	slow = mock_slow_watch(&mock, SLOW_MS);
+	slow = mock_slow_watch(&mock);
 
-	start(&attacher, attach_thread);
-	start(&closer, close_thread);
+	TEST_ASSERT(!pthread_create(&attacher, NULL, attach_thread, NULL), "pthread_create");
+	mock_watch_wait(slow);
+	TEST_ASSERT(!pthread_create(&closer, NULL, close_thread, NULL), "pthread_create");
+	usleep(STILL_WAITS_US);
 	ret = rmmod();
 	error = errno;
 	TEST_ASSERT(!__atomic_load_n(&closed, __ATOMIC_ACQUIRE), "the release did not wait");
 	TEST_ASSERT(ret && error == EWOULDBLOCK, "rmmod during the release returned %d, %s", ret,
 		    strerror(error));
+	mock_watch_let_go(slow);
 	pthread_join(closer, NULL);
 	pthread_join(attacher, NULL);
 	TEST_ASSERT(!rmmod(), "rmmod after the release: %s", strerror(errno));

@@ -44,8 +44,6 @@
 #define HOG_PAUSE_US	50
 /* An edge that is not waiting takes a small part of that */
 #define STILL_WAITS_MS	200
-/* The first edge begins before that has passed, and the second source after it */
-#define SLOW_MS		2000
 
 static unsigned int points;
 
@@ -534,7 +532,7 @@ static void second_create(struct second *second, struct vm *vm)
 	TEST_ASSERT(second->adder.access >= 0, "CREATE_ACCESS");
 	TEST_ASSERT(!mock_access_change(&second->mock, second->adder.access, 0), "detach");
 	coherency_add(vm->device, second->mock.fd);
-	second->slow = mock_slow_watch(&second->mock, SLOW_MS);
+	second->slow = mock_slow_watch(&second->mock);
 	second->adder.attached = &second->mock;
 	adder_create(&second->adder, vm);
 }
@@ -542,12 +540,13 @@ static void second_create(struct second *second, struct vm *vm)
 static void second_start(struct second *second)
 {
 	adder_start(&second->adder);
-	sleep_us(STILL_WAITS_MS * 1000);
+	mock_watch_wait(second->slow);
 }
 
 static void second_expect_waiting(struct second *second)
 {
-	sleep_us(SLOW_MS * 1000);
+	mock_watch_let_go(second->slow);
+	sleep_us(STILL_WAITS_MS * 1000);
 	TEST_ASSERT(!adder_returned(&second->adder),
 		    "a second source did not wait for the edge of the first");
 }

@@ -250,11 +250,8 @@ static void test_forbid_busy(void)
 	passed("FORBID is EBUSY while there is permission");
 }
 
-#define SLOW_MS	2000
-
 struct attaching {
 	struct mock_iommufd *mock;
-	uint64_t called;
 	uint64_t returned;
 	int dev;
 };
@@ -263,7 +260,6 @@ static void *attach_thread(void *data)
 {
 	struct attaching *a = data;
 
-	__atomic_store_n(&a->called, 1, __ATOMIC_RELEASE);
 	a->dev = __mock_attach(a->mock, a->mock->ioas);
 	__atomic_store_n(&a->returned, 1, __ATOMIC_RELEASE);
 	return NULL;
@@ -283,13 +279,13 @@ static void test_forbid_promised(void)
 
 	/* Asked in the order in which they were added */
 	coherency_add(vm.device, mock.fd);
-	slow = mock_slow_watch(&mock, SLOW_MS);
+	slow = mock_slow_watch(&mock);
 	TEST_ASSERT(!pthread_create(&thread, NULL, attach_thread, &a), "pthread_create");
-	wait_until(&a.called, 1, "attach");
-	usleep(SLOW_MS * 1000 / 2);
+	mock_watch_wait(slow);
 	ret = __coherency_policy(vm.vm, KVM_NONCOHERENT_DMA_FORBID);
 	error = errno;
 	TEST_ASSERT(!__atomic_load_n(&a.returned, __ATOMIC_ACQUIRE), "the attach did not wait");
+	mock_watch_let_go(slow);
 	pthread_join(thread, NULL);
 
 	TEST_ASSERT(a.dev >= 0, "the attach failed, FORBID returned %d", ret);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -19,6 +20,9 @@
 #include "../../../../../../drivers/iommu/iommufd/iommufd_test.h"
 
 #include "test_util.h"
+
+/* How long somebody has to wait for mock_watch_let_go() at most, and for being asked */
+#define MOCK_SLOW_MS	30000
 
 struct mock_iommufd {
 	int fd;
@@ -100,18 +104,32 @@ static inline int mock_replace(struct mock_iommufd *mock, uint32_t dev, uint32_t
 	return ioctl(mock->fd, IOMMU_TEST_CMD, &cmd);
 }
 
-/* A watch on the whole iommufd whose reserve takes @ms: an fd */
-static inline int mock_slow_watch(struct mock_iommufd *mock, unsigned int ms)
+/* A watch on the whole iommufd whose reserve waits for mock_watch_let_go(): an fd */
+static inline int mock_slow_watch(struct mock_iommufd *mock)
 {
 	struct iommu_test_cmd cmd = {
 		.size = sizeof(cmd),
 		.op = IOMMU_TEST_OP_WATCH,
-		.watch.slow_ms = ms,
+		.watch.slow_ms = MOCK_SLOW_MS,
 	};
 
 	TEST_ASSERT(!ioctl(mock->fd, IOMMU_TEST_CMD, &cmd), "IOMMU_TEST_OP_WATCH: %s",
 		    strerror(errno));
 	return cmd.watch.out_fd;
+}
+
+/* Until the watch is asked, and who asks it waits */
+static inline void mock_watch_wait(int watch)
+{
+	struct pollfd asked = { .fd = watch, .events = POLLIN };
+
+	TEST_ASSERT(poll(&asked, 1, MOCK_SLOW_MS) == 1, "nobody asked the slow watch");
+}
+
+static inline void mock_watch_let_go(int watch)
+{
+	TEST_ASSERT(write(watch, "", 1) == 1, "the slow watch was not waited for: %s",
+		    strerror(errno));
 }
 
 /* The access of a driver whose device does DMA to what it pins, as kvmgt's: an fd */
