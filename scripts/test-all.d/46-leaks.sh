@@ -8,7 +8,7 @@ set -eu
 . "${0%/*}/../lib.sh"
 
 failed=0
-for unit in 55-vtd-snoop-debug 65-x86-debug 71-ownership 72-stock-qemu; do
+for unit in 51-vtd-debug 65-x86-debug 71-ownership 72-stock-qemu; do
 	LEAKS=yes FLAVORS=debug "$TOP/scripts/test.d/$unit.sh" || failed=1
 done
 exit $failed
