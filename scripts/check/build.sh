@@ -35,16 +35,31 @@ compile_text() { echo "check: compiling in $objects"; }
 logged "$logs/prepare.log" compile_text scripts/kernel/kbuild.sh "$objects" prepare ||
 	failed "$logs/prepare.log" "cannot prepare the check"
 
+# What was compiled before would stay silent
+(cd "$objects" && xargs -d '\n' rm -f < "$logs/objects")
+# shellcheck disable=SC2046 # a list of words
+logged "$logs/build.all" compile_text scripts/kernel/kbuild.sh "$objects" -k W=1 C=2 \
+	$(cat "$logs/objects") < /dev/null || :
+
+# warnings FILE: that name it
+warnings() {
+	grep -F "$1" "$logs/build.all" | grep -vE 'note: in included file|^ +(CC|CHECK) ' || :
+}
+
 while read -r object; do
+	source=${object%o}c
 	log=$logs/build-$(echo "$object" | tr / -).log
-	# What was compiled before would stay silent
-	rm -f "$objects/$object"
-	logged "$log.all" compile_text scripts/kernel/kbuild.sh "$objects" W=1 C=2 "$object" < /dev/null || :
 	{
-		grep -F -f "$logs/own" "$log.all" | grep -v 'note: in included file'
-		grep -q "CHECK .*$(basename "$object" .o)\.c" "$log.all" || echo "sparse did not run"
-		[ -e "$objects/$object" ] || tail -n 5 "$log.all"
-	} | grep -vE '^ +(CC|CHECK) ' > "$log" || :
-	point "W=1 and sparse are silent on ${object%o}c" "$log"
+		warnings "$source"
+		grep -q "CHECK .*/$(basename "$source")" "$logs/build.all" || echo "sparse did not run"
+		[ -e "$objects/$object" ] || tail -n 5 "$logs/build.all"
+	} > "$log"
+	point "W=1 and sparse are silent on $source" "$log"
 done < "$logs/objects"
+
+grep 'h$' "$logs/own" > "$logs/headers"
+while read -r header; do
+	warnings "$header"
+done < "$logs/headers" > "$logs/build-headers.log"
+point "W=1 and sparse are silent on headers" "$logs/build-headers.log"
 plan
