@@ -22,9 +22,12 @@ export KBUILD_BUILD_USER=kvm-iommufd KBUILD_BUILD_HOST=kvm-iommufd
 ours=$(printf '%s ' $our_objects; printf '%%/%s ' $our_objects)
 covered="\$(if \$(filter $ours,\$@),y)"
 raced="\$(if \$(filter $ours,\$@),y,n)"
+# An image that assembly includes is not seen by the compiler cache
+# shellcheck disable=SC2016 # for make to expand
+cached='$(if $(filter %.S,$<),,ccache )gcc'
 
 objects=$1
 shift
-exec make -C "$(dirname "$objects")" O="$objects" ARCH=x86 LOCALVERSION= CC='ccache gcc' \
+exec make -C "$(dirname "$objects")" O="$objects" ARCH=x86 LOCALVERSION= CC="$cached" \
 	GCOV_PROFILE="$covered" KCOV_INSTRUMENT="$covered" KCSAN_SANITIZE="$raced" \
 	-j"${JOBS:-$(nproc)}" "$@"
