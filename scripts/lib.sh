@@ -17,7 +17,7 @@ export BASE FLAVOR TOP CACHE LC_ALL
 # What is compiled of this project, and vfio.c, in an object tree: what coverage and
 # data races are of interest in. KUnit's tests and iommufd's selftest are not.
 # shellcheck disable=SC2034 # for who sources this
-our_objects='arch/x86/kvm/noncoherent_dma.o virt/kvm/vfio.o virt/kvm/vfio_coherency.o
+our_objects='arch/x86/kvm/noncoherent_dma.o virt/kvm/vfio.o virt/kvm/coherency.o virt/kvm/vfio_coherency.o
 virt/kvm/iommufd/device.o virt/kvm/iommufd/source.o
 drivers/iommu/iommufd/coherency.o drivers/vfio/coherency.o'
 

@@ -2,446 +2,248 @@
 /*
  * Which VFIO files prove ownership of a device whose DMA is non-coherent, now.
  *
- * A device, and a group, keeps a list of the watches on its files. They get
- * their events from iommufd, by one watch per device or group that lives from
- * bind to unbind, or from an attached access whose driver lets a device DMA
- * into what it pins. What iommufd does not own (a type1 container, no-IOMMU, a
- * group without a container yet) goes by what the IOMMU could enforce.
+ * VFIO hands the watches of those who were given a file to iommufd when something
+ * is bound through the file. What is in a container of VFIO's instead goes by what
+ * the IOMMU could enforce.
  *
- * The lists have a lock of their own, so that those who add and remove watches,
- * holding a VM's locks, never wait for dev_set->lock or group_lock: drivers take
- * a VM's lock inside the first. A watched file stays open, so its device stays
- * bound, if it ever was, until all its watches are removed.
+ * Those who add and remove watches, holding a VM's locks, never wait for
+ * dev_set->lock or group_lock: drivers take a VM's lock inside the first. A
+ * watched file stays open until its watches are removed.
  */
-#include <linux/iommu.h>
+#include <linux/cleanup.h>
+#include <linux/iommufd.h>
 #include <linux/vfio.h>
 
 #include "vfio.h"
 
-static bool watch_concerned(const struct vfio_coherency *coherency,
-			    const struct vfio_coherency_watch *w)
-{
-	/* A second open of a device that another file has bound proves nothing */
-	return !w->df || w->df->group || w->df == coherency->binder;
-}
-
-static int watch_reserve(struct vfio_coherency_watch *w)
-{
-	int rc = w->ops->reserve(w);
-
-	w->reserved = !rc;
-	return rc;
-}
-
-static void watch_begin(struct vfio_coherency_watch *w)
-{
-	w->begun = true;
-	w->ops->begin(w);
-}
-
-static void watch_end(struct vfio_coherency_watch *w)
-{
-	w->ops->end(w);
-	w->begun = false;
-	w->reserved = false;
-}
-
-static void end_all(struct vfio_coherency *coherency)
-{
-	struct vfio_coherency_watch *w;
-
-	list_for_each_entry(w, &coherency->watches, item)
-		if (w->reserved)
-			watch_end(w);
-}
-
-static int source_reserve(struct vfio_coherency *coherency)
-{
-	struct vfio_coherency_watch *w;
-	int rc;
-
-	lockdep_assert_held(&coherency->lock);
-
-	list_for_each_entry(w, &coherency->watches, item) {
-		if (w->reserved || !watch_concerned(coherency, w))
-			continue;
-		rc = watch_reserve(w);
-		if (rc) {
-			/* Only the first source finds anybody not reserved */
-			end_all(coherency);
-			return rc;
-		}
-	}
-	coherency->reserved++;
-	return 0;
-}
-
-static void source_begin(struct vfio_coherency *coherency)
-{
-	struct vfio_coherency_watch *w;
-
-	lockdep_assert_held(&coherency->lock);
-
-	coherency->begun++;
-	list_for_each_entry(w, &coherency->watches, item)
-		if (w->reserved && !w->begun)
-			watch_begin(w);
-}
-
-static void source_end(struct vfio_coherency *coherency, bool begun)
-{
-	lockdep_assert_held(&coherency->lock);
-
-	if (begun)
-		coherency->begun--;
-	if (!--coherency->reserved)
-		end_all(coherency);
-}
-
-static int source_add(struct vfio_coherency *coherency)
-{
-	int rc;
-
-	rc = source_reserve(coherency);
-	if (!rc)
-		source_begin(coherency);
-	return rc;
-}
-
-static struct vfio_coherency *to_coherency(struct iommufd_coherency_watch *w)
-{
-	return container_of(w, struct vfio_coherency, watch);
-}
-
-static int vfio_iommufd_reserve(struct iommufd_coherency_watch *w)
-{
-	guard(mutex)(&to_coherency(w)->lock);
-	return source_reserve(to_coherency(w));
-}
-
-static void vfio_iommufd_begin(struct iommufd_coherency_watch *w)
-{
-	guard(mutex)(&to_coherency(w)->lock);
-	source_begin(to_coherency(w));
-}
-
-static void vfio_iommufd_end(struct iommufd_coherency_watch *w)
-{
-	guard(mutex)(&to_coherency(w)->lock);
-	source_end(to_coherency(w), w->begun);
-}
-
-static const struct iommufd_coherency_ops vfio_iommufd_ops = {
-	.reserve = vfio_iommufd_reserve,
-	.begin = vfio_iommufd_begin,
-	.end = vfio_iommufd_end,
-};
-
-static void coherency_init(struct vfio_coherency *coherency)
+void vfio_coherency_init(struct vfio_coherency *coherency)
 {
 	mutex_init(&coherency->lock);
 	INIT_LIST_HEAD(&coherency->watches);
 }
 
-void vfio_coherency_device_init(struct vfio_device *vdev)
-{
-	coherency_init(&vdev->coherency);
-}
-
 #if IS_ENABLED(CONFIG_VFIO_GROUP)
 void vfio_coherency_group_init(struct vfio_group *group)
 {
-	coherency_init(&group->coherency);
+	vfio_coherency_init(&group->coherency.file);
+	iommufd_coherency_source_init(&group->coherency.container, NULL);
 }
 
-static struct vfio_coherency *coherency_of_group(struct vfio_group *group)
+static struct vfio_group_coherency *group_coherency(struct vfio_group *group)
 {
 	return &group->coherency;
 }
 
-static struct vfio_coherency *group_coherency(struct vfio_device *vdev)
+/*
+ * The group is, or is about to be, in a container of VFIO's or not, or one of
+ * its devices is about to be opened. Returns a watcher's refusal; nothing has
+ * changed for anybody then. To leave is never refused.
+ */
+int vfio_coherency_group_container(struct vfio_group *group, bool container)
 {
-	return &vdev->group->coherency;
-}
-
-static bool group_is_incapable(struct vfio_group *group)
-{
-	lockdep_assert_held(&group->coherency.lock);
-
-	if (group->coherency.iommufd && group->type != VFIO_NO_IOMMU)
-		return false;
-	return !vfio_group_enforced_coherent(group);
-}
-#else
-static struct vfio_coherency *coherency_of_group(struct vfio_group *group)
-{
-	return NULL;
-}
-
-static struct vfio_coherency *group_coherency(struct vfio_device *vdev)
-{
-	return NULL;
-}
-
-static bool group_is_incapable(struct vfio_group *group)
-{
-	return false;
-}
-#endif
-
-/* The capability rule as one more source */
-static int settle_capability(struct vfio_coherency *coherency, bool incapable)
-{
+	struct vfio_group_coherency *coherency = &group->coherency;
+	bool incapable = container && !vfio_group_enforced_coherent(group);
 	int rc = 0;
 
-	lockdep_assert_held(&coherency->lock);
-
+	lockdep_assert_held(&group->group_lock);
 	if (incapable && !coherency->incapable)
-		rc = source_add(coherency);
+		rc = iommufd_coherency_count(&coherency->container);
 	else if (!incapable && coherency->incapable)
-		source_end(coherency, true);
+		iommufd_coherency_uncount(&coherency->container);
 	if (!rc)
 		coherency->incapable = incapable;
 	return rc;
 }
 
-/*
- * The container of the group is, or is about to be, an iommufd or not, or one
- * of its devices is about to be opened. Returns a watcher's refusal; nothing has
- * changed for anybody's permission then. Called with group_lock held.
- */
-int vfio_coherency_group_container(struct vfio_group *group, bool iommufd)
+static struct vfio_group_coherency *noiommu_coherency(struct vfio_device *vdev)
 {
-	struct vfio_coherency *coherency = coherency_of_group(group);
+	return vfio_device_is_noiommu(vdev) ? &vdev->group->coherency : NULL;
+}
+#else
+static struct vfio_group_coherency *group_coherency(struct vfio_group *group)
+{
+	return NULL;
+}
 
-	guard(mutex)(&coherency->lock);
-	coherency->iommufd = iommufd;
-	return settle_capability(coherency, !list_empty(&coherency->watches) &&
-				 group_is_incapable(group));
+static struct vfio_group_coherency *noiommu_coherency(struct vfio_device *vdev)
+{
+	return NULL;
+}
+#endif
+
+/* NULL for what is not bound to an iommufd */
+static struct iommufd_coherency_source *device_source(struct vfio_device *vdev)
+{
+	struct vfio_group_coherency *noiommu = noiommu_coherency(vdev);
+
+	if (noiommu)
+		return noiommu->ictx ? &noiommu->noiommu : NULL;
+	if (vdev->iommufd_device)
+		return iommufd_device_coherency(vdev->iommufd_device);
+	if (vdev->iommufd_access)
+		return iommufd_access_coherency(vdev->iommufd_access);
+	return NULL;
+}
+
+/* The group's file binds for all files of devices that it gives */
+static struct vfio_coherency *binder_coherency(struct vfio_device_file *df)
+{
+	return df->group ? &group_coherency(df->group)->file : &df->coherency;
 }
 
 static int coherency_bound(struct vfio_coherency *coherency,
-			   struct vfio_device *vdev)
+			   struct iommufd_coherency_source *source)
 {
-	int rc = 0;
+	struct vfio_file_watch *fw;
+	LIST_HEAD(watches);
+	int rc;
 
-	/* Of a group one watch serves all devices: they share iommufd's group */
-	if (!coherency->bound)
-		rc = iommufd_device_watch_coherency(vdev->iommufd_device,
-						    &coherency->watch,
-						    &vfio_iommufd_ops);
-	if (!rc)
-		coherency->bound++;
-	return rc;
-}
-
-static void coherency_unbound(struct vfio_coherency *coherency)
-{
-	if (coherency->bound && !--coherency->bound)
-		iommufd_unwatch_coherency(&coherency->watch);
-}
-
-static void set_binder(struct vfio_device_file *df, bool bound)
-{
-	struct vfio_coherency *coherency = &df->device->coherency;
-
-	/* Of a group's files, which concern all their watchers, another may unbind it */
 	guard(mutex)(&coherency->lock);
-	coherency->binder = bound && !df->group ? df : NULL;
+	/* Devices bound through a group share iommufd's group: one source */
+	if (!coherency->nr_bound) {
+		list_for_each_entry(fw, &coherency->watches, item)
+			list_add_tail(&fw->bound.item, &watches);
+		rc = iommufd_watch_coherency_all(source, &watches);
+		if (rc)
+			return rc;
+		coherency->source = source;
+	}
+	coherency->nr_bound++;
+	return 0;
+}
+
+static void coherency_unbind(struct vfio_coherency *coherency)
+{
+	struct vfio_file_watch *fw;
+
+	guard(mutex)(&coherency->lock);
+	if (--coherency->nr_bound)
+		return;
+	coherency->source = NULL;
+	list_for_each_entry(fw, &coherency->watches, item)
+		iommufd_unwatch_coherency(&fw->bound);
 }
 
 /*
- * The device was bound to an iommufd through @df. Returns the refusal of a
- * watcher whose VM must stay coherent while the group of the device, by another
- * of its devices, is not; nobody else has noticed then. Called with
- * dev_set->lock held, and group_lock if the file came from a group.
+ * The device was bound to an iommufd through @df. Unbinds it, and returns the
+ * refusal, where the VM of a watcher must stay coherent, and another device of the
+ * group, or this one for want of an IOMMU, can do non-coherent DMA.
  */
 int vfio_coherency_bound(struct vfio_device_file *df)
 {
 	struct vfio_device *vdev = df->device;
+	struct vfio_group_coherency *noiommu = noiommu_coherency(vdev);
 	int rc;
 
 	lockdep_assert_held(&vdev->dev_set->lock);
-
-	set_binder(df, true);
-	/* An emulated device has no page table; see its attach and detach */
-	if (!vdev->iommufd_device)
-		return 0;
-
-	rc = coherency_bound(&vdev->coherency, vdev);
-	if (rc)
-		goto err_binder;
-	if (df->group) {
-		rc = coherency_bound(group_coherency(vdev), vdev);
+	if (!noiommu) {
+		rc = coherency_bound(binder_coherency(df), device_source(vdev));
 		if (rc)
-			goto err_device;
+			vdev->ops->unbind_iommufd(vdev);
+		return rc;
 	}
+	iommufd_coherency_source_init(&noiommu->noiommu,
+				      iommufd_ctx_coherency(df->iommufd));
+	/* Nobody refuses what is not counted yet */
+	coherency_bound(&noiommu->file, &noiommu->noiommu);
+	rc = iommufd_coherency_count(&noiommu->noiommu);
+	if (rc) {
+		coherency_unbind(&noiommu->file);
+		return rc;
+	}
+	/* The group may lose its container before the device is unbound */
+	noiommu->ictx = df->iommufd;
+	iommufd_ctx_get(noiommu->ictx);
 	return 0;
-
-err_device:
-	coherency_unbound(&vdev->coherency);
-err_binder:
-	set_binder(df, false);
-	return rc;
-}
-
-/* After the unbind, so that its detach is over when permission ends */
-void vfio_coherency_unbound(struct vfio_device_file *df)
-{
-	struct vfio_device *vdev = df->device;
-
-	lockdep_assert_held(&vdev->dev_set->lock);
-
-	if (df->group && vdev->coherency.bound)
-		coherency_unbound(group_coherency(vdev));
-	coherency_unbound(&vdev->coherency);
-	set_binder(df, false);
-}
-
-static int access_attach(struct vfio_coherency *coherency)
-{
-	guard(mutex)(&coherency->lock);
-	return source_add(coherency);
-}
-
-static void access_detach(struct vfio_coherency *coherency)
-{
-	guard(mutex)(&coherency->lock);
-	source_end(coherency, true);
 }
 
 /*
- * An emulated device gets access to an IOAS. Without dma_unmap only the CPU will
- * touch the memory; with it, a device may DMA to what is pinned, and nobody
- * knows whether it snoops. Called with dev_set->lock held, before the attach.
+ * The device is about to be unbound. The detach that this implies comes first, so
+ * that permission ends after it, and the unbind last: the source goes with it.
  */
-int vfio_coherency_access_attach(struct vfio_device *vdev)
+void vfio_coherency_unbind(struct vfio_device_file *df)
 {
-	int rc;
+	struct vfio_group_coherency *noiommu = noiommu_coherency(df->device);
 
-	if (!vdev->ops->dma_unmap)
-		return 0;
-	rc = access_attach(&vdev->coherency);
-	if (rc || !group_coherency(vdev))
-		return rc;
-	rc = access_attach(group_coherency(vdev));
-	if (rc)
-		access_detach(&vdev->coherency);
-	return rc;
-}
-
-/* After the detach of what vfio_coherency_access_attach() allowed */
-void vfio_coherency_access_detach(struct vfio_device *vdev)
-{
-	if (!vdev->ops->dma_unmap)
-		return;
-	if (group_coherency(vdev))
-		access_detach(group_coherency(vdev));
-	access_detach(&vdev->coherency);
-}
-
-/* The capability rule is only in force for files that can come under it */
-static void drop_capability(struct vfio_coherency *coherency)
-{
-	struct vfio_coherency_watch *w;
-
-	lockdep_assert_held(&coherency->lock);
-
-	if (!coherency->incapable)
-		return;
-	list_for_each_entry(w, &coherency->watches, item)
-		if (!w->df || w->df->group)
-			return;
-	settle_capability(coherency, false);
-}
-
-static void vfio_file_unwatch_coherency(struct vfio_coherency_watch *w)
-{
-	struct vfio_coherency *coherency = w->coherency;
-
-	guard(mutex)(&coherency->lock);
-	list_del(&w->item);
-	if (w->reserved)
-		watch_end(w);
-	drop_capability(coherency);
-}
-
-/* A device file that a group gave and that is not bound to an iommufd */
-static bool device_is_incapable(const struct vfio_device_file *df)
-{
-	const struct vfio_device *vdev = df->device;
-
-	if (!df->group || vdev->iommufd_device || vdev->iommufd_access)
-		return false;
-	return !device_iommu_capable(vdev->dev,
-				     IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
-}
-
-static int watch_add(struct vfio_coherency *coherency,
-		     struct vfio_coherency_watch *w, struct vfio_group *group)
-{
-	int rc = 0;
-
-	guard(mutex)(&coherency->lock);
-	if (group)
-		rc = settle_capability(coherency, group_is_incapable(group));
-	else if (device_is_incapable(w->df))
-		rc = settle_capability(coherency, true);
-	if (rc)
-		return rc;
-
-	if (coherency->reserved && watch_concerned(coherency, w)) {
-		rc = watch_reserve(w);
-		if (rc)
-			goto err_capability;
-		if (coherency->begun)
-			watch_begin(w);
+	lockdep_assert_held(&df->device->dev_set->lock);
+	if (noiommu)
+		iommufd_coherency_uncount(&noiommu->noiommu);
+	else
+		df->device->ops->detach_ioas(df->device);
+	coherency_unbind(binder_coherency(df));
+	if (noiommu) {
+		iommufd_ctx_put(noiommu->ictx);
+		noiommu->ictx = NULL;
 	}
-	list_add(&w->item, &coherency->watches);
-	return 0;
-
-err_capability:
-	drop_capability(coherency);
-	return rc;
 }
 
 /**
  * vfio_file_watch_coherency - Watch the DMA of what a VFIO file owns
  * @file: VFIO device or group file; it stays open until the watch is removed
- * @w: Watch to add, not added anywhere else
- * @ops: What to do about non-coherent DMA
+ * @fw: Watch to add, not added anywhere else
+ * @ops: What to do about non-coherent DMA. The callbacks may run for two
+ *       sources at a time, of which each begins and ends by itself.
+ * @data: &iommufd_coherency_watch.data for the callbacks
  *
- * A device file is followed from when it is bound to an iommufd, a group file
- * while devices are opened through it. If DMA is non-coherent already then the
- * watch has begun when this returns. Takes no lock of VFIO that is held while
- * waiting for user space or for a VM's lock. May sleep.
+ * A file is followed while a device is bound to an iommufd through it, and in a
+ * container of VFIO's by what the IOMMU could enforce. If DMA is non-coherent
+ * already then the callbacks have run when this returns. Takes no lock that is
+ * held while waiting for user space or for a VM's lock. May sleep.
  *
  * Returns 0; -EINVAL if the file is not a VFIO file; or what
- * &vfio_coherency_ops.reserve refused with. Undone by @w's remove.
+ * &iommufd_coherency_ops.reserve refused with. Undone by
+ * vfio_file_unwatch_coherency().
  */
-int vfio_file_watch_coherency(struct file *file,
-			      struct vfio_coherency_watch *w,
-			      const struct vfio_coherency_ops *ops)
+int vfio_file_watch_coherency(struct file *file, struct vfio_file_watch *fw,
+			      const struct iommufd_coherency_ops *ops,
+			      void *data)
 {
+	struct iommufd_coherency_source *container, *source = NULL;
 	struct vfio_group *group = vfio_group_from_file(file);
-	struct vfio_coherency *coherency;
-	struct vfio_device_file *df = NULL;
+	struct vfio_device_file *df;
+	int rc;
 
 	if (group) {
-		coherency = coherency_of_group(group);
+		fw->coherency = &group_coherency(group)->file;
 	} else if (file->f_op == &vfio_device_fops) {
 		df = file->private_data;
-		coherency = &df->device->coherency;
+		group = df->group;
+		fw->coherency = &df->coherency;
+		/* A group's device is open, and so bound, as long as the file */
+		if (group)
+			source = device_source(df->device);
 	} else {
 		return -EINVAL;
 	}
+	container = group ? &group_coherency(group)->container : NULL;
+	iommufd_coherency_watch_init(&fw->bound, ops, data);
+	iommufd_coherency_watch_init(&fw->container, ops, data);
 
-	*w = (struct vfio_coherency_watch){
-		.remove = vfio_file_unwatch_coherency,
-		.coherency = coherency,
-		.df = df,
-		.ops = ops,
-	};
-	return watch_add(coherency, w, group);
+	guard(mutex)(&fw->coherency->lock);
+	rc = iommufd_watch_coherency(source ?: fw->coherency->source,
+				     &fw->bound);
+	if (rc)
+		return rc;
+	rc = iommufd_watch_coherency(container, &fw->container);
+	if (rc)
+		iommufd_unwatch_coherency(&fw->bound);
+	else
+		list_add(&fw->item, &fw->coherency->watches);
+	return rc;
 }
 EXPORT_SYMBOL_GPL(vfio_file_watch_coherency);
+
+/**
+ * vfio_file_unwatch_coherency - Remove a watch of a VFIO file
+ * @fw: Watch that was added
+ *
+ * No callback of the watch runs when this has returned. May sleep.
+ */
+void vfio_file_unwatch_coherency(struct vfio_file_watch *fw)
+{
+	guard(mutex)(&fw->coherency->lock);
+	list_del(&fw->item);
+	iommufd_unwatch_coherency(&fw->bound);
+	iommufd_unwatch_coherency(&fw->container);
+}
+EXPORT_SYMBOL_GPL(vfio_file_unwatch_coherency);

@@ -7,11 +7,12 @@
 #define __LINUX_IOMMUFD_COHERENCY_H
 
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 
+struct iommufd_access;
 struct iommufd_ctx;
 struct iommufd_device;
-struct iommufd_group;
 struct iommufd_coherency_watch;
 
 /**
@@ -21,13 +22,13 @@ struct iommufd_coherency_watch;
  *           fails with it. Has no effect that anybody but @end could see.
  *           -EINVAL is taken for -EPERM, as attaching to an IOAS uses it to
  *           mean that another page table should be tried.
- * @begin: Every watch of the source has agreed. When it returns everything must
- *         be in place for non-coherent DMA, which starts next. Cannot fail.
+ * @begin: Every watch has agreed. When it returns everything must be in place
+ *         for non-coherent DMA, which starts next. Cannot fail.
  * @end: Undoes @reserve, and @begin if that ran. No non-coherent DMA of the
  *       source is possible any more.
  *
- * All three run in process context under the iommufd context's coherency mutex
- * and, for an attachment that changes, under the lock of its group. They may
+ * All three run in process context under the mutex of the source and, for an
+ * attachment that changes, under the lock of its group or access. They may
  * sleep, but must not wait for user space, nor take a lock that somebody holds
  * while waiting for user space, nor add or remove a watch.
  */
@@ -38,31 +39,75 @@ struct iommufd_coherency_ops {
 };
 
 /**
- * struct iommufd_coherency_watch - Ongoing interest in a source
- * @begun: For @end to read: begin has run
+ * struct iommufd_coherency_source - What can be the origin of non-coherent DMA
  *
- * Embedded in the watcher's own structure; every member is iommufd's to write.
- * The watch owns a reference on its context from the moment that it is added
- * until iommufd_unwatch_coherency() returns.
+ * A context, or one of the groups and accesses in it, whose parent it then is;
+ * or, without parent, what another subsystem knows to do DMA. Every member is
+ * private to coherency.c.
  */
-struct iommufd_coherency_watch {
-	bool begun;
-	/* private: under the context's coherency mutex */
-	struct list_head item;
-	struct iommufd_ctx *ictx;
-	/* NULL watches the whole context */
-	struct iommufd_group *igroup;
-	const struct iommufd_coherency_ops *ops;
-	bool reserved;
+struct iommufd_coherency_source {
+	/* private: shares its parent's mutex */
+	struct iommufd_coherency_source *parent;
+	/* private: non-coherent attachments of the source and its children */
+	unsigned int nr_noncoherent;
+	/* private: begun while nr_noncoherent is not zero */
+	struct list_head watches;
+	/*
+	 * private: without parent only. The mutex is taken inside the lock of
+	 * any group or access, and held over watchers' callbacks. The numbers
+	 * are of the source and its children.
+	 */
+	struct mutex lock;
+	unsigned int nr_watches;
+	unsigned int nr_begun;
 };
 
-int iommufd_ctx_watch_coherency(struct iommufd_ctx *ictx,
-				struct iommufd_coherency_watch *w,
-				const struct iommufd_coherency_ops *ops);
-int iommufd_device_watch_coherency(struct iommufd_device *idev,
-				   struct iommufd_coherency_watch *w,
-				   const struct iommufd_coherency_ops *ops);
+/**
+ * struct iommufd_coherency_watch - Ongoing interest in a source
+ * @data: The watcher's
+ * @begun: For @end to read: begin has run
+ *
+ * To be initialized by iommufd_coherency_watch_init().
+ */
+struct iommufd_coherency_watch {
+	void *data;
+	bool begun;
+	/* private: under the mutex of the source; NULL while it is on none */
+	struct iommufd_coherency_source *source;
+	struct list_head item;
+	const struct iommufd_coherency_ops *ops;
+};
+
+/**
+ * iommufd_coherency_watch_init - Make a watch that watches nothing yet
+ * @w: Watch
+ * @ops: What to do about non-coherent DMA
+ * @data: For the watcher's callbacks
+ */
+static inline void
+iommufd_coherency_watch_init(struct iommufd_coherency_watch *w,
+			     const struct iommufd_coherency_ops *ops,
+			     void *data)
+{
+	*w = (struct iommufd_coherency_watch){ .ops = ops, .data = data };
+}
+
+void iommufd_coherency_source_init(struct iommufd_coherency_source *source,
+				   struct iommufd_coherency_source *parent);
+int iommufd_coherency_count(struct iommufd_coherency_source *source);
+void iommufd_coherency_uncount(struct iommufd_coherency_source *source);
+
+struct iommufd_coherency_source *
+iommufd_ctx_coherency(struct iommufd_ctx *ictx);
+struct iommufd_coherency_source *
+iommufd_device_coherency(struct iommufd_device *idev);
+struct iommufd_coherency_source *
+iommufd_access_coherency(struct iommufd_access *access);
+
+int iommufd_watch_coherency_all(struct iommufd_coherency_source *source,
+				struct list_head *watches);
+int iommufd_watch_coherency(struct iommufd_coherency_source *source,
+			    struct iommufd_coherency_watch *w);
 void iommufd_unwatch_coherency(struct iommufd_coherency_watch *w);
-bool iommufd_device_enforces_coherency(struct iommufd_device *idev);
 
 #endif

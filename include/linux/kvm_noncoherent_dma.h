@@ -8,8 +8,12 @@
 #include <linux/types.h>
 
 struct eventfd_ctx;
+struct iommufd_coherency_ops;
 struct kvm;
 struct kvm_coherency_status;
+
+/* For watches whose data is the VM */
+extern const struct iommufd_coherency_ops kvm_coherency_ops;
 
 #ifdef __KVM_HAVE_ARCH_NONCOHERENT_DMA
 /*

@@ -16,10 +16,10 @@ vtd_words="$vtd_words run=/tests/kvm_vfio_coherency_test"
 # fewer on Debian's kernel, which has no mediated device to try
 boot_vtd() {
 	case $1-$2 in
-	stock-off) vtd_phases=441 ;;
-	stock-on) vtd_phases=433 ;;
-	*-off) vtd_phases=446 ;;
-	*-on) vtd_phases=438 ;;
+	stock-off) vtd_phases=444 ;;
+	stock-on) vtd_phases=436 ;;
+	*-off) vtd_phases=449 ;;
+	*-on) vtd_phases=441 ;;
 	esac
 	boot_unit "$1" "$2" "$vtd_phases" "$vtd_words ${3-}" -d 2 -b
 }

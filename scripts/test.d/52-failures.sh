@@ -14,7 +14,7 @@ tests='iommufd_fault_test iommufd_hostile_test'
 words='run=/tests/iommufd_fault_test run=/tests/iommufd_hostile_test'
 
 # One phase is about the module, which the debug kernel has built in
-for kernel in 'release off 58' 'release on 58' 'debug off 57'; do
+for kernel in 'release off 60' 'release on 60' 'debug off 59'; do
 	# shellcheck disable=SC2086 # three words
 	boot_unit $kernel "$words" -b -- -device pci-testdev
 done

@@ -13,7 +13,7 @@ tests=kvm_vfio_coherency_test
 words=run=/tests/$tests
 
 unit=kvm-vfio-noiommu machine='no IOMMU'
-boot_unit release off 10 "intel_iommu=off vfio.enable_unsafe_noiommu_mode=1 $words,noiommu"
+boot_unit release off 17 "intel_iommu=off vfio.enable_unsafe_noiommu_mode=1 $words,noiommu"
 
 # The costs are compared
 if ! wanted stock; then

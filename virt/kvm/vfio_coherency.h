@@ -10,25 +10,19 @@ struct kvm;
 #if IS_ENABLED(CONFIG_KVM_IOMMUFD)
 #include <linux/vfio_coherency.h>
 
-/* A VFIO file that was added to a VM, as a source of non-coherent DMA */
-struct kvm_vfio_watch {
-	struct kvm *kvm;
-	struct vfio_coherency_watch watch;
-};
-
-int kvm_vfio_watch(struct kvm_vfio_watch *w, struct kvm *kvm,
+int kvm_vfio_watch(struct vfio_file_watch *fw, struct kvm *kvm,
 		   struct file *file);
-void kvm_vfio_unwatch(struct kvm_vfio_watch *w);
+void kvm_vfio_unwatch(struct vfio_file_watch *fw);
 #else
-struct kvm_vfio_watch {};
+struct vfio_file_watch {};
 
-static inline int kvm_vfio_watch(struct kvm_vfio_watch *w, struct kvm *kvm,
+static inline int kvm_vfio_watch(struct vfio_file_watch *fw, struct kvm *kvm,
 				 struct file *file)
 {
 	return 0;
 }
 
-static inline void kvm_vfio_unwatch(struct kvm_vfio_watch *w)
+static inline void kvm_vfio_unwatch(struct vfio_file_watch *fw)
 {
 }
 #endif

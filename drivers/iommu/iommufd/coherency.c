@@ -5,20 +5,21 @@
  * An attachment is a group, or one PASID of it, on a hardware page table. It is
  * non-coherent if the paging domain does not enforce cache coherency, which is
  * fixed when the page table is allocated; a nested one answers for its parent.
- * The context counts its non-coherent attachments, in all and by group.
+ * An access is non-coherent while it has an IOAS if its driver lets a device DMA
+ * to what it pins. Each is counted in a source of its own, that of its group or
+ * access, and in its parent, that of the context.
  *
  * A watch has begun exactly while the count of its source is not zero. The
  * count goes up before the hardware is attached and down after it is detached;
  * a replacement counts the new attachment, replaces, and uncounts the old. So
  * all of a watch's time contains all of the DMA's time.
  *
- * Counts and watches change together under one mutex of the context, so a watch
- * that is added sees what is attached by then as its first event, and no
- * attachment that follows is lost or seen twice.
+ * Counts and watches change together under the mutex of the source, which is
+ * its parent's, so a watch that is added sees what is attached by then as its
+ * first event, and no attachment that follows is lost or seen twice.
  */
+#include <linux/cleanup.h>
 #include <linux/iommufd.h>
-#include <linux/iommufd_coherency.h>
-#include <linux/sched.h>
 #include <linux/seq_file.h>
 
 #include "iommufd_private.h"
@@ -26,12 +27,180 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/iommufd.h>
 
-void iommufd_coherency_init(struct iommufd_ctx *ictx)
+static struct iommufd_coherency_source *
+source_root(struct iommufd_coherency_source *source)
 {
-	mutex_init(&ictx->coherency.lock);
-	INIT_LIST_HEAD(&ictx->coherency.watches);
-	INIT_LIST_HEAD(&ictx->coherency.holds);
+	return source->parent ?: source;
 }
+
+/*
+ * Asks all. When one refuses those that had agreed are told, and nobody else
+ * has noticed.
+ */
+static int watches_reserve(struct list_head *watches)
+{
+	struct iommufd_coherency_watch *w;
+	int rc;
+
+	list_for_each_entry(w, watches, item) {
+		rc = w->ops->reserve(w);
+		if (rc)
+			goto err_end;
+	}
+	return 0;
+
+err_end:
+	list_for_each_entry_continue_reverse(w, watches, item)
+		w->ops->end(w);
+	/* The automatic choice of a page table would try the next one */
+	return rc == -EINVAL ? -EPERM : rc;
+}
+
+static void watches_begin(struct iommufd_coherency_source *source,
+			  struct list_head *watches)
+{
+	struct iommufd_coherency_watch *w;
+
+	list_for_each_entry(w, watches, item) {
+		source_root(source)->nr_begun++;
+		w->begun = true;
+		w->ops->begin(w);
+	}
+}
+
+static void watch_end(struct iommufd_coherency_source *source,
+		      struct iommufd_coherency_watch *w)
+{
+	if (w->begun)
+		source_root(source)->nr_begun--;
+	w->ops->end(w);
+	w->begun = false;
+}
+
+static void watches_end(struct iommufd_coherency_source *source)
+{
+	struct iommufd_coherency_watch *w;
+
+	list_for_each_entry(w, &source->watches, item)
+		watch_end(source, w);
+}
+
+/*
+ * Nobody begins before everybody has agreed, also those who watch the parent: a
+ * refusal must be seen by none but the one who attaches.
+ */
+static noinline int chain_begin(struct iommufd_coherency_source *source)
+{
+	struct iommufd_coherency_source *s, *asked;
+	int rc;
+
+	for (s = source; s; s = s->parent) {
+		rc = s->nr_noncoherent ? 0 : watches_reserve(&s->watches);
+		if (rc)
+			goto err_end;
+	}
+	for (s = source; s; s = s->parent)
+		if (!s->nr_noncoherent)
+			watches_begin(s, &s->watches);
+	return 0;
+
+err_end:
+	for (asked = source; asked != s; asked = asked->parent)
+		if (!asked->nr_noncoherent)
+			watches_end(asked);
+	return rc;
+}
+
+static noinline void chain_end(struct iommufd_coherency_source *source)
+{
+	struct iommufd_coherency_source *s;
+
+	for (s = source; s; s = s->parent)
+		if (!s->nr_noncoherent)
+			watches_end(s);
+}
+
+/* Where nobody watches, to count is all that an attach costs */
+static int source_count(struct iommufd_coherency_source *source,
+			struct iommufd_coherency_source *root)
+{
+	int rc;
+
+	lockdep_assert_held(&root->lock);
+
+	if (root->nr_watches) {
+		rc = chain_begin(source);
+		if (rc)
+			return rc;
+	}
+	source->nr_noncoherent++;
+	if (source != root)
+		root->nr_noncoherent++;
+	return 0;
+}
+
+static void source_uncount(struct iommufd_coherency_source *source,
+			   struct iommufd_coherency_source *root)
+{
+	lockdep_assert_held(&root->lock);
+
+	WARN_ON(!source->nr_noncoherent--);
+	if (source != root)
+		root->nr_noncoherent--;
+	if (root->nr_watches)
+		chain_end(source);
+}
+
+/**
+ * iommufd_coherency_source_init - Make a source of which nothing is counted
+ * @source: Source
+ * @parent: Source of a context, in which @source is counted as well, or NULL.
+ *          Outlives @source.
+ */
+void iommufd_coherency_source_init(struct iommufd_coherency_source *source,
+				   struct iommufd_coherency_source *parent)
+{
+	*source = (struct iommufd_coherency_source){ .parent = parent };
+	INIT_LIST_HEAD(&source->watches);
+	mutex_init(&source->lock);
+}
+EXPORT_SYMBOL_GPL(iommufd_coherency_source_init);
+
+/**
+ * iommufd_coherency_count - Non-coherent DMA is about to become possible
+ * @source: Source that does it
+ *
+ * For DMA that does not go through a page table of iommufd. Takes the mutex of
+ * the source, and may sleep.
+ *
+ * Returns 0, or what &iommufd_coherency_ops.reserve refused with; nobody else has
+ * noticed then. Undone by iommufd_coherency_uncount().
+ */
+int iommufd_coherency_count(struct iommufd_coherency_source *source)
+{
+	struct iommufd_coherency_source *root = source_root(source);
+	int rc;
+
+	mutex_lock(&root->lock);
+	rc = source_count(source, root);
+	mutex_unlock(&root->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(iommufd_coherency_count);
+
+/**
+ * iommufd_coherency_uncount - Non-coherent DMA is not possible any more
+ * @source: Source that was counted by iommufd_coherency_count()
+ */
+void iommufd_coherency_uncount(struct iommufd_coherency_source *source)
+{
+	struct iommufd_coherency_source *root = source_root(source);
+
+	mutex_lock(&root->lock);
+	source_uncount(source, root);
+	mutex_unlock(&root->lock);
+}
+EXPORT_SYMBOL_GPL(iommufd_coherency_uncount);
 
 static bool hwpt_is_noncoherent(struct iommufd_hw_pagetable *hwpt)
 {
@@ -43,402 +212,242 @@ static bool hwpt_is_noncoherent(struct iommufd_hw_pagetable *hwpt)
 	return !hwpt_paging || !hwpt_paging->enforce_cache_coherency;
 }
 
-static bool watch_concerns(const struct iommufd_coherency_watch *w,
-			   const struct iommufd_group *igroup)
+static void trace_change(struct iommufd_device *idev, ioasid_t pasid,
+			 const struct iommufd_hw_pagetable *hwpt, bool on)
 {
-	return !w->igroup || w->igroup == igroup;
-}
+	struct iommufd_group *igroup = idev->igroup;
 
-static bool source_is_noncoherent(const struct iommufd_coherency_watch *w)
-{
-	return w->igroup ? w->igroup->coherency.noncoherent :
-			   w->ictx->coherency.noncoherent;
-}
-
-static int watch_reserve(struct iommufd_coherency_watch *w)
-{
-	int rc = w->ops->reserve(w);
-
-	/* The automatic choice of a page table would try the next one */
-	if (rc == -EINVAL)
-		rc = -EPERM;
-	w->reserved = !rc;
-	return rc;
-}
-
-static void watch_begin(struct iommufd_coherency_watch *w)
-{
-	w->begun = true;
-	w->ops->begin(w);
-}
-
-static void watch_end(struct iommufd_coherency_watch *w)
-{
-	w->ops->end(w);
-	w->begun = false;
-	w->reserved = false;
+	if (trace_iommufd_coherency_enabled())
+		trace_iommufd_coherency(igroup->ictx,
+					iommu_group_id(igroup->group), pasid,
+					hwpt->obj.id, on);
 }
 
 /*
- * Nobody begins before everybody has agreed: a refusal must be seen by none but
- * the one who attaches.
- */
-static int coherency_count(struct iommufd_ctx *ictx,
-			   struct iommufd_group *igroup)
-{
-	struct iommufd_coherency *coherency = &ictx->coherency;
-	struct iommufd_coherency_watch *w;
-	int rc;
-
-	lockdep_assert_held(&coherency->lock);
-
-	list_for_each_entry(w, &coherency->watches, item) {
-		if (w->begun || !watch_concerns(w, igroup))
-			continue;
-		rc = watch_reserve(w);
-		if (rc)
-			goto err_end;
-	}
-
-	coherency->noncoherent++;
-	if (igroup)
-		igroup->coherency.noncoherent++;
-	list_for_each_entry(w, &coherency->watches, item)
-		if (w->reserved && !w->begun)
-			watch_begin(w);
-	return 0;
-
-err_end:
-	list_for_each_entry(w, &coherency->watches, item)
-		if (w->reserved && !w->begun)
-			watch_end(w);
-	return rc;
-}
-
-static void coherency_uncount(struct iommufd_ctx *ictx,
-			      struct iommufd_group *igroup)
-{
-	struct iommufd_coherency *coherency = &ictx->coherency;
-	struct iommufd_coherency_watch *w;
-
-	lockdep_assert_held(&coherency->lock);
-
-	WARN_ON(!coherency->noncoherent);
-	coherency->noncoherent--;
-	if (igroup)
-		igroup->coherency.noncoherent--;
-	list_for_each_entry(w, &coherency->watches, item)
-		if (w->begun && !source_is_noncoherent(w))
-			watch_end(w);
-}
-
-static struct iommufd_coherency_hold *current_hold(struct iommufd_group *igroup)
-{
-	struct iommufd_coherency_hold *hold;
-
-	lockdep_assert_held(&igroup->ictx->coherency.lock);
-
-	list_for_each_entry(hold, &igroup->ictx->coherency.holds, item)
-		if (hold->owner == current && hold->igroup == igroup)
-			return hold;
-	return NULL;
-}
-
-/*
- * The caller is about to choose a page table of an IOAS for the device, and
- * releases the hold when it is done, whether or not one was found.
- */
-void iommufd_coherency_hold(struct iommufd_device *idev,
-			    struct iommufd_coherency_hold *hold)
-{
-	struct iommufd_coherency *coherency = &idev->igroup->ictx->coherency;
-
-	hold->owner = current;
-	hold->igroup = idev->igroup;
-	hold->counted = false;
-
-	mutex_lock(&coherency->lock);
-	list_add(&hold->item, &coherency->holds);
-	mutex_unlock(&coherency->lock);
-}
-
-void iommufd_coherency_release(struct iommufd_coherency_hold *hold)
-{
-	struct iommufd_ctx *ictx = hold->igroup->ictx;
-
-	mutex_lock(&ictx->coherency.lock);
-	list_del(&hold->item);
-	if (hold->counted)
-		coherency_uncount(ictx, hold->igroup);
-	mutex_unlock(&ictx->coherency.lock);
-}
-
-/*
- * Before the hardware changes from @old to @new. Returns a watcher's refusal,
- * or -EINVAL where a page table is being chosen automatically and this one
- * would take coherency from a device that can have it; nothing has changed
- * then. A group that is on such a page table already does not come here.
+ * Before the hardware changes from @old to @new. Returns a watcher's refusal;
+ * nothing has changed then.
  */
 int iommufd_coherency_before(struct iommufd_device *idev, ioasid_t pasid,
 			     struct iommufd_hw_pagetable *old,
 			     struct iommufd_hw_pagetable *new)
 {
-	struct iommufd_group *igroup = idev->igroup;
-	struct iommufd_ctx *ictx = igroup->ictx;
-	struct iommufd_coherency_hold *hold;
 	int rc = 0;
 
-	lockdep_assert_held(&igroup->lock);
+	lockdep_assert_held(&idev->igroup->lock);
 
 	if (!hwpt_is_noncoherent(new))
 		return 0;
-
-	mutex_lock(&ictx->coherency.lock);
-	hold = current_hold(igroup);
-	if (hold && idev->enforce_cache_coherency) {
-		rc = -EINVAL;
-		goto out_unlock;
-	}
-
 	if (!hwpt_is_noncoherent(old)) {
-		if (hold && hold->counted)
-			hold->counted = false;
+		if (idev->coherency_hold.counted)
+			idev->coherency_hold.counted = false;
 		else
-			rc = coherency_count(ictx, igroup);
-		if (rc)
-			goto out_unlock;
+			rc = iommufd_coherency_count(&idev->igroup->coherency);
 	}
-	trace_iommufd_coherency(ictx, iommu_group_id(igroup->group), pasid,
-				new->obj.id, true);
-
-out_unlock:
-	mutex_unlock(&ictx->coherency.lock);
+	if (!rc)
+		trace_change(idev, pasid, new, true);
 	return rc;
 }
 
 /*
- * After the hardware has changed from @old to @new, or with @rc has failed to
- * and is still at @old.
+ * The hardware is not at @gone any more, but at @stays. What an automatic choice
+ * has tried in vain is kept for its next try.
  */
-void iommufd_coherency_after(struct iommufd_device *idev, ioasid_t pasid,
-			     struct iommufd_hw_pagetable *old,
-			     struct iommufd_hw_pagetable *new, int rc)
+void iommufd_coherency_gone(struct iommufd_device *idev, ioasid_t pasid,
+			    struct iommufd_hw_pagetable *gone,
+			    struct iommufd_hw_pagetable *stays, bool failed)
 {
-	struct iommufd_hw_pagetable *gone = rc ? new : old;
-	struct iommufd_hw_pagetable *stays = rc ? old : new;
-	struct iommufd_group *igroup = idev->igroup;
-	struct iommufd_ctx *ictx = igroup->ictx;
-	struct iommufd_coherency_hold *hold;
-
-	lockdep_assert_held(&igroup->lock);
+	lockdep_assert_held(&idev->igroup->lock);
 
 	if (!hwpt_is_noncoherent(gone))
 		return;
-
-	mutex_lock(&ictx->coherency.lock);
-	trace_iommufd_coherency(ictx, iommu_group_id(igroup->group), pasid,
-				gone->obj.id, false);
+	trace_change(idev, pasid, gone, false);
 	if (hwpt_is_noncoherent(stays))
-		goto out_unlock;
-
-	hold = rc ? current_hold(igroup) : NULL;
-	if (hold)
-		hold->counted = true;
+		return;
+	if (failed && idev->coherency_hold.active)
+		idev->coherency_hold.counted = true;
 	else
-		coherency_uncount(ictx, igroup);
+		iommufd_coherency_uncount(&idev->igroup->coherency);
+}
 
-out_unlock:
-	mutex_unlock(&ictx->coherency.lock);
+/* Page tables have been tried in vain, and after them none, or one that enforces */
+void iommufd_coherency_release_counted(struct iommufd_coherency_hold *hold)
+{
+	struct iommufd_device *idev =
+		container_of(hold, struct iommufd_device, coherency_hold);
+
+	hold->counted = false;
+	iommufd_coherency_uncount(&idev->igroup->coherency);
 }
 
 /*
  * An access whose driver lets a device DMA into what it pins is about to get an
- * IOAS. Returns a watcher's refusal; nothing has changed then. Such DMA belongs
- * to no group of this context, so that only those who watch all of it see it.
+ * IOAS, and nothing that could still fail lies between. Returns a watcher's
+ * refusal; nothing has changed then.
  */
 int iommufd_coherency_access_attach(struct iommufd_access *access)
 {
-	struct iommufd_ctx *ictx = access->ictx;
 	int rc;
 
 	if (!access->ops->noncoherent_dma)
 		return 0;
-
-	mutex_lock(&ictx->coherency.lock);
-	rc = coherency_count(ictx, NULL);
+	rc = iommufd_coherency_count(&access->coherency);
 	if (!rc)
-		trace_iommufd_coherency(ictx, -1, IOMMU_NO_PASID,
+		trace_iommufd_coherency(access->ictx, -1, IOMMU_NO_PASID,
 					access->obj.id, true);
-	mutex_unlock(&ictx->coherency.lock);
 	return rc;
 }
 
-/* After the access has lost the IOAS, or has failed to get it */
+/* After the access has lost the IOAS */
 void iommufd_coherency_access_detach(struct iommufd_access *access)
 {
-	struct iommufd_ctx *ictx = access->ictx;
-
 	if (!access->ops->noncoherent_dma)
 		return;
-
-	mutex_lock(&ictx->coherency.lock);
-	trace_iommufd_coherency(ictx, -1, IOMMU_NO_PASID, access->obj.id, false);
-	coherency_uncount(ictx, NULL);
-	mutex_unlock(&ictx->coherency.lock);
+	trace_iommufd_coherency(access->ictx, -1, IOMMU_NO_PASID,
+				access->obj.id, false);
+	iommufd_coherency_uncount(&access->coherency);
 }
 
-static int coherency_watch(struct iommufd_coherency_watch *w)
+/**
+ * iommufd_ctx_coherency - All DMA of an iommufd context
+ * @ictx: iommufd context
+ *
+ * Returns the source, which lives as long as the context.
+ */
+struct iommufd_coherency_source *
+iommufd_ctx_coherency(struct iommufd_ctx *ictx)
 {
-	struct iommufd_coherency *coherency = &w->ictx->coherency;
-	int rc = 0;
+	return &ictx->coherency;
+}
+EXPORT_SYMBOL_GPL(iommufd_ctx_coherency);
 
-	mutex_lock(&coherency->lock);
-	if (source_is_noncoherent(w)) {
-		rc = watch_reserve(w);
+/**
+ * iommufd_device_coherency - The DMA of one device
+ * @idev: Bound device
+ *
+ * Devices of one iommu group share their page table, and so their source: it
+ * follows what the group is attached to, by whichever of its devices.
+ *
+ * Returns the source, which lives while a device of the group is bound.
+ */
+struct iommufd_coherency_source *
+iommufd_device_coherency(struct iommufd_device *idev)
+{
+	return &idev->igroup->coherency;
+}
+EXPORT_SYMBOL_GPL(iommufd_device_coherency);
+
+/**
+ * iommufd_access_coherency - The DMA into what an access pins
+ * @access: Access
+ *
+ * Returns the source, which lives as long as the access.
+ */
+struct iommufd_coherency_source *
+iommufd_access_coherency(struct iommufd_access *access)
+{
+	return &access->coherency;
+}
+EXPORT_SYMBOL_GPL(iommufd_access_coherency);
+
+/**
+ * iommufd_watch_coherency_all - Watch a source, all together or none
+ * @source: Source to watch; it lives until all its watches are removed. Of NULL
+ *          nothing happens.
+ * @watches: Watches that are on no source, linked by their item
+ *
+ * If the source is non-coherent already then the watches have begun when this
+ * returns. Takes the mutex of the source, and may sleep.
+ *
+ * Returns 0, or what &iommufd_coherency_ops.reserve of one refused with; none is
+ * added then, and none has begun. Undone by iommufd_unwatch_coherency() of each.
+ */
+int iommufd_watch_coherency_all(struct iommufd_coherency_source *source,
+				struct list_head *watches)
+{
+	struct iommufd_coherency_source *root;
+	struct iommufd_coherency_watch *w;
+	int rc;
+
+	if (!source)
+		return 0;
+	root = source_root(source);
+
+	guard(mutex)(&root->lock);
+	if (source->nr_noncoherent) {
+		rc = watches_reserve(watches);
 		if (rc)
-			goto out_unlock;
-		watch_begin(w);
+			return rc;
+		watches_begin(source, watches);
 	}
-	list_add_tail(&w->item, &coherency->watches);
-
-out_unlock:
-	mutex_unlock(&coherency->lock);
-	return rc;
+	list_for_each_entry(w, watches, item) {
+		w->source = source;
+		root->nr_watches++;
+	}
+	list_splice_tail(watches, &source->watches);
+	return 0;
 }
+EXPORT_SYMBOL_GPL(iommufd_watch_coherency_all);
 
 /**
- * iommufd_ctx_watch_coherency - Watch all DMA of an iommufd context
- * @ictx: iommufd context to watch; the caller holds a reference
- * @w: Watch to add, not added anywhere else
- * @ops: What to do about non-coherent DMA
+ * iommufd_watch_coherency - Watch a source
+ * @source: As of iommufd_watch_coherency_all()
+ * @w: Watch that is on no source
  *
- * If the context has a non-coherent attachment already then the watch has begun
- * when this returns. May sleep.
- *
- * Returns 0, or what &iommufd_coherency_ops.reserve refused with; the watch is
- * not added then. Undone by iommufd_unwatch_coherency().
+ * Returns as iommufd_watch_coherency_all().
  */
-int iommufd_ctx_watch_coherency(struct iommufd_ctx *ictx,
-				struct iommufd_coherency_watch *w,
-				const struct iommufd_coherency_ops *ops)
+int iommufd_watch_coherency(struct iommufd_coherency_source *source,
+			    struct iommufd_coherency_watch *w)
 {
-	int rc;
+	LIST_HEAD(watches);
 
-	*w = (struct iommufd_coherency_watch){ .ictx = ictx, .ops = ops };
-	iommufd_ctx_get(ictx);
-	rc = coherency_watch(w);
-	if (rc)
-		iommufd_ctx_put(ictx);
-	return rc;
+	if (!source)
+		return 0;
+	list_add(&w->item, &watches);
+	return iommufd_watch_coherency_all(source, &watches);
 }
-EXPORT_SYMBOL_GPL(iommufd_ctx_watch_coherency);
-
-/**
- * iommufd_device_watch_coherency - Watch the DMA of one device
- * @idev: Bound device; it stays bound until this returns
- * @w: Watch to add, not added anywhere else
- * @ops: What to do about non-coherent DMA
- *
- * Devices of one iommu group share their page table, so the watch follows what
- * the group of @idev is attached to, by whichever of its devices. It may outlive
- * the unbind of @idev. May sleep.
- *
- * Returns 0, or what &iommufd_coherency_ops.reserve refused with; the watch is
- * not added then. Undone by iommufd_unwatch_coherency().
- */
-int iommufd_device_watch_coherency(struct iommufd_device *idev,
-				   struct iommufd_coherency_watch *w,
-				   const struct iommufd_coherency_ops *ops)
-{
-	struct iommufd_group *igroup = idev->igroup;
-	struct iommufd_ctx *ictx = igroup->ictx;
-	int rc;
-
-	*w = (struct iommufd_coherency_watch){
-		.ictx = ictx, .igroup = igroup, .ops = ops,
-	};
-	/* A group does not hold its context, so the watch holds both */
-	iommufd_ctx_get(ictx);
-	kref_get(&igroup->ref);
-	rc = coherency_watch(w);
-	if (rc) {
-		iommufd_put_group(igroup);
-		iommufd_ctx_put(ictx);
-	}
-	return rc;
-}
-EXPORT_SYMBOL_GPL(iommufd_device_watch_coherency);
+EXPORT_SYMBOL_GPL(iommufd_watch_coherency);
 
 /**
  * iommufd_unwatch_coherency - Remove a watch
- * @w: Watch that was added
+ * @w: Watch; nothing is done if it is on no source
  *
  * A watch that has begun is ended. No callback of the watch runs when this has
  * returned. May sleep; must not be called from a callback.
  */
 void iommufd_unwatch_coherency(struct iommufd_coherency_watch *w)
 {
-	struct iommufd_coherency *coherency = &w->ictx->coherency;
+	struct iommufd_coherency_source *source = w->source;
 
-	mutex_lock(&coherency->lock);
+	if (!source)
+		return;
+	guard(mutex)(&source_root(source)->lock);
 	list_del(&w->item);
+	source_root(source)->nr_watches--;
 	if (w->begun)
-		watch_end(w);
-	mutex_unlock(&coherency->lock);
-
-	if (w->igroup)
-		iommufd_put_group(w->igroup);
-	iommufd_ctx_put(w->ictx);
+		watch_end(source, w);
+	w->source = NULL;
 }
 EXPORT_SYMBOL_GPL(iommufd_unwatch_coherency);
-
-/**
- * iommufd_device_enforces_coherency - Is no DMA of the device non-coherent now?
- * @idev: Bound device; it stays bound until this returns
- *
- * The answer is about what the group of @idev is attached to, not about what
- * its IOMMU could do. It may change as soon as it is given, unless the caller
- * excludes attach, detach and replace of the group. May sleep.
- *
- * Returns false while a page table that does not enforce cache coherency is
- * attached, true otherwise, so also while all DMA is blocked.
- */
-bool iommufd_device_enforces_coherency(struct iommufd_device *idev)
-{
-	struct iommufd_group *igroup = idev->igroup;
-	bool enforces;
-
-	mutex_lock(&igroup->ictx->coherency.lock);
-	enforces = !igroup->coherency.noncoherent;
-	mutex_unlock(&igroup->ictx->coherency.lock);
-	return enforces;
-}
-EXPORT_SYMBOL_GPL(iommufd_device_enforces_coherency);
 
 /* What a person sees who asks why a VM's WBINVD flushes, or does not */
 void iommufd_coherency_show_fdinfo(struct seq_file *m, struct file *filp)
 {
 	struct iommufd_ctx *ictx = filp->private_data;
-	struct iommufd_coherency *coherency = &ictx->coherency;
-	struct iommufd_coherency_watch *w;
 	struct iommufd_group *igroup;
-	unsigned int begun = 0;
 	unsigned long index;
 
-	mutex_lock(&coherency->lock);
-	list_for_each_entry(w, &coherency->watches, item)
-		begun += w->begun;
-	seq_printf(m, "noncoherent-attachments:\t%u\n", coherency->noncoherent);
-	seq_printf(m, "coherency-watches:\t%zu\n",
-		   list_count_nodes(&coherency->watches));
-	seq_printf(m, "coherency-watches-begun:\t%u\n", begun);
+	guard(mutex)(&ictx->coherency.lock);
+	seq_printf(m, "noncoherent-attachments:\t%u\n",
+		   ictx->coherency.nr_noncoherent);
+	seq_printf(m, "coherency-watches:\t%u\n", ictx->coherency.nr_watches);
+	seq_printf(m, "coherency-watches-begun:\t%u\n",
+		   ictx->coherency.nr_begun);
 
 	/* A group is taken out of the array before it is freed */
 	xa_lock(&ictx->groups);
 	xa_for_each(&ictx->groups, index, igroup)
-		if (igroup->coherency.noncoherent)
+		if (igroup->coherency.nr_noncoherent)
 			seq_printf(m, "noncoherent-group:\t%lu %u\n", index,
-				   igroup->coherency.noncoherent);
+				   igroup->coherency.nr_noncoherent);
 	xa_unlock(&ictx->groups);
-	mutex_unlock(&coherency->lock);
 }

@@ -11,6 +11,7 @@
 #include <linux/iommufd_coherency.h>
 
 #include "iommufd_private.h"
+#include "auto_domain.h"
 
 #define NR_WATCHES 3
 
@@ -79,6 +80,7 @@ static struct iommufd_group *test_group_create(struct kunit *test,
 	mutex_init(&igroup->lock);
 	INIT_LIST_HEAD(&igroup->device_list);
 	igroup->ictx = ictx;
+	iommufd_coherency_source_init(&igroup->coherency, &ictx->coherency);
 	KUNIT_ASSERT_FALSE(test, xa_is_err(xa_store(&ictx->groups,
 						    iommu_group_id(igroup->group),
 						    igroup, GFP_KERNEL)));
@@ -104,7 +106,7 @@ static int coherency_test_init(struct kunit *test)
 	test->priv = t;
 
 	xa_init(&t->ictx.groups);
-	iommufd_coherency_init(&t->ictx);
+	iommufd_coherency_source_init(&t->ictx.coherency, NULL);
 	t->ictx.file = anon_inode_getfile("[iommufd-coherency]", &test_fops,
 					  &t->ictx, O_RDWR);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->ictx.file);
@@ -122,17 +124,29 @@ static int coherency_test_init(struct kunit *test)
 	return 0;
 }
 
-/* Nothing may be left: no count, no watch, no hold, no reference on the file */
+static void expect_nothing(struct kunit *test,
+			   const struct iommufd_coherency_source *source)
+{
+	KUNIT_EXPECT_EQ(test, source->nr_noncoherent, 0);
+	KUNIT_EXPECT_EQ(test, source->nr_watches, 0);
+	KUNIT_EXPECT_EQ(test, source->nr_begun, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&source->watches));
+}
+
+/* Nothing may be left: no count, no watch, no hold */
 static void coherency_test_exit(struct kunit *test)
 {
 	struct coherency_test *t = test->priv;
+	int i;
 
 	if (!t)
 		return;
-	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 0);
-	KUNIT_EXPECT_TRUE(test, list_empty(&t->ictx.coherency.watches));
-	KUNIT_EXPECT_TRUE(test, list_empty(&t->ictx.coherency.holds));
-	KUNIT_EXPECT_EQ(test, file_count(t->ictx.file), 1);
+	expect_nothing(test, &t->ictx.coherency);
+	for (i = 0; i < ARRAY_SIZE(t->idev); i++) {
+		expect_nothing(test, &t->idev[i].igroup->coherency);
+		KUNIT_EXPECT_FALSE(test, t->idev[i].coherency_hold.active);
+		KUNIT_EXPECT_FALSE(test, t->idev[i].coherency_hold.counted);
+	}
 	iommufd_put_group(t->idev[0].igroup);
 	iommufd_put_group(t->idev[2].igroup);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&t->ictx.groups));
@@ -154,7 +168,11 @@ static int change(struct coherency_test *t, int dev, ioasid_t pasid,
 	int rc;
 
 	mutex_lock(&idev->igroup->lock);
-	rc = iommufd_coherency_change(idev, pasid, old, new, hw(t, hw_rc));
+	rc = iommufd_coherency_before(idev, pasid, old, new);
+	if (!rc) {
+		rc = hw(t, hw_rc);
+		iommufd_coherency_after(idev, pasid, old, new, rc);
+	}
 	mutex_unlock(&idev->igroup->lock);
 	return rc;
 }
@@ -171,15 +189,21 @@ static void detach(struct coherency_test *t, int dev,
 	change(t, dev, IOMMU_NO_PASID, &hwpt->common, NULL, 0);
 }
 
+static int watch(struct coherency_test *t, int i,
+		 struct iommufd_coherency_source *source)
+{
+	iommufd_coherency_watch_init(&t->w[i].watch, &test_ops, NULL);
+	return iommufd_watch_coherency(source, &t->w[i].watch);
+}
+
 static int watch_ctx(struct coherency_test *t, int i)
 {
-	return iommufd_ctx_watch_coherency(&t->ictx, &t->w[i].watch, &test_ops);
+	return watch(t, i, iommufd_ctx_coherency(&t->ictx));
 }
 
 static int watch_device(struct coherency_test *t, int i, int dev)
 {
-	return iommufd_device_watch_coherency(&t->idev[dev], &t->w[i].watch,
-					      &test_ops);
+	return watch(t, i, iommufd_device_coherency(&t->idev[dev]));
 }
 
 static void unwatch(struct coherency_test *t, int i)
@@ -204,15 +228,13 @@ static void attachments_are_counted(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->enforcing[0]), 0);
 	expect_events(test, &t->w[0], 0, 0, 0);
-	KUNIT_EXPECT_TRUE(test, iommufd_device_enforces_coherency(&t->idev[0]));
 	detach(t, 0, &t->enforcing[0]);
 
 	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
 	KUNIT_EXPECT_TRUE(test, t->begun_in_hw);
 	KUNIT_EXPECT_EQ(test, attach(t, 2, &t->loose[0]), 0);
 	KUNIT_EXPECT_EQ(test, change(t, 2, 7, NULL, &t->loose[1].common, 0), 0);
-	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 3);
-	KUNIT_EXPECT_FALSE(test, iommufd_device_enforces_coherency(&t->idev[2]));
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_noncoherent, 3);
 	expect_events(test, &t->w[0], 1, 1, 0);
 	expect_events(test, &t->w[1], 1, 1, 0);
 
@@ -287,11 +309,11 @@ static void refusal_is_seen_by_nobody(struct kunit *test)
 	t->begun_in_hw = false;
 	t->w[refuser].refuse = -ENOMEM;
 	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 0);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_noncoherent, 0);
 	for (i = 0; i < NR_WATCHES; i++) {
 		KUNIT_EXPECT_EQ(test, t->w[i].begins, 0);
 		KUNIT_EXPECT_EQ(test, t->w[i].reserves, t->w[i].ends);
-		KUNIT_EXPECT_FALSE(test, t->w[i].watch.reserved);
+		KUNIT_EXPECT_FALSE(test, t->w[i].watch.begun);
 	}
 
 	/* Whoever chooses a page table must not go on to the next */
@@ -334,7 +356,7 @@ static void hardware_failure_leaves_all_as_before(struct kunit *test)
 				     &t->loose[0].common, -EBUSY), -EBUSY);
 	KUNIT_EXPECT_TRUE(test, t->begun_in_hw);
 	KUNIT_EXPECT_FALSE(test, t->w[0].watch.begun);
-	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 0);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_noncoherent, 0);
 	expect_events(test, &t->w[0], 1, 1, 1);
 	unwatch(t, 0);
 }
@@ -396,7 +418,7 @@ static void refused_replace_stays_coherent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, change(t, 0, IOMMU_NO_PASID,
 				     &t->enforcing[0].common,
 				     &t->loose[0].common, 0), -EPERM);
-	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 0);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_noncoherent, 0);
 	detach(t, 0, &t->enforcing[0]);
 	unwatch(t, 0);
 }
@@ -408,8 +430,6 @@ static void group_decides(struct kunit *test)
 	/* The watch is on the device that does not attach */
 	KUNIT_ASSERT_EQ(test, watch_device(t, 0, 1), 0);
 	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
-	KUNIT_EXPECT_FALSE(test, iommufd_device_enforces_coherency(&t->idev[1]));
-	KUNIT_EXPECT_TRUE(test, iommufd_device_enforces_coherency(&t->idev[2]));
 	expect_events(test, &t->w[0], 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, attach(t, 2, &t->loose[0]), 0);
 	detach(t, 0, &t->loose[0]);
@@ -441,33 +461,107 @@ static void nested_answers_for_its_parent(struct kunit *test)
 	unwatch(t, 0);
 }
 
-static void access_is_seen_by_the_context_alone(struct kunit *test)
+static void access_is_a_source(struct kunit *test)
 {
 	const struct iommufd_access_ops cpu_ops = {};
 	const struct iommufd_access_ops dma_ops = { .noncoherent_dma = 1 };
 	struct coherency_test *t = test->priv;
-	struct iommufd_access access = { .ictx = &t->ictx, .ops = &cpu_ops };
+	struct iommufd_access *access;
+
+	access = kunit_kzalloc(test, sizeof(*access), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, access);
+	access->ictx = &t->ictx;
+	iommufd_coherency_source_init(&access->coherency, &t->ictx.coherency);
 
 	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
 	KUNIT_ASSERT_EQ(test, watch_device(t, 1, 0), 0);
+	KUNIT_ASSERT_EQ(test, watch(t, 2, iommufd_access_coherency(access)), 0);
 
 	/* What only the CPU touches is coherent */
-	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(&access), 0);
-	iommufd_coherency_access_detach(&access);
+	access->ops = &cpu_ops;
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(access), 0);
+	iommufd_coherency_access_detach(access);
 	expect_events(test, &t->w[0], 0, 0, 0);
+	expect_events(test, &t->w[2], 0, 0, 0);
 
-	access.ops = &dma_ops;
-	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(&access), 0);
-	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 1);
-	iommufd_coherency_access_detach(&access);
+	access->ops = &dma_ops;
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(access), 0);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_noncoherent, 1);
+	expect_events(test, &t->w[2], 1, 1, 0);
+	iommufd_coherency_access_detach(access);
 	expect_events(test, &t->w[0], 1, 1, 1);
 	expect_events(test, &t->w[1], 0, 0, 0);
+	expect_events(test, &t->w[2], 1, 1, 1);
 
+	/* The access' own watch has agreed, and does not begin */
 	t->w[0].refuse = -EPERM;
-	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(&access), -EPERM);
-	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 0);
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(access), -EPERM);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_noncoherent, 0);
+	expect_events(test, &t->w[2], 2, 1, 2);
 	unwatch(t, 0);
 	unwatch(t, 1);
+	unwatch(t, 2);
+	expect_nothing(test, &access->coherency);
+}
+
+/* As VFIO does where it knows of DMA that iommufd does not */
+static void source_without_parent(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+	struct iommufd_coherency_source source;
+
+	iommufd_coherency_source_init(&source, NULL);
+	KUNIT_ASSERT_EQ(test, watch(t, 0, &source), 0);
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 1), 0);
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_count(&source), 0);
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_count(&source), 0);
+	iommufd_coherency_uncount(&source);
+	expect_events(test, &t->w[0], 1, 1, 0);
+	iommufd_coherency_uncount(&source);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	t->w[0].refuse = -EPERM;
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_count(&source), -EPERM);
+	expect_events(test, &t->w[1], 0, 0, 0);
+	unwatch(t, 0);
+	unwatch(t, 1);
+	expect_nothing(test, &source);
+}
+
+/* On a source that is non-coherent, all of a batch begin or none */
+static void batch_is_all_or_nothing(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+	struct iommufd_coherency_source *source = &t->idev[0].igroup->coherency;
+	LIST_HEAD(watches);
+	int i;
+
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	for (i = 0; i < NR_WATCHES; i++) {
+		iommufd_coherency_watch_init(&t->w[i].watch, &test_ops, NULL);
+		list_add_tail(&t->w[i].watch.item, &watches);
+	}
+	t->w[NR_WATCHES - 1].refuse = -EINVAL;
+	KUNIT_EXPECT_EQ(test, iommufd_watch_coherency_all(source, &watches),
+			-EPERM);
+	for (i = 0; i < NR_WATCHES; i++) {
+		KUNIT_EXPECT_EQ(test, t->w[i].begins, 0);
+		KUNIT_EXPECT_EQ(test, t->w[i].reserves, t->w[i].ends);
+		KUNIT_EXPECT_NULL(test, t->w[i].watch.source);
+		/* Does nothing */
+		unwatch(t, i);
+	}
+	expect_events(test, &t->w[0], 1, 0, 1);
+
+	t->w[NR_WATCHES - 1].refuse = 0;
+	KUNIT_EXPECT_EQ(test, iommufd_watch_coherency_all(source, &watches), 0);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_watches, NR_WATCHES);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_begun, NR_WATCHES);
+	for (i = 0; i < NR_WATCHES; i++) {
+		KUNIT_EXPECT_TRUE(test, t->w[i].watch.begun);
+		unwatch(t, i);
+		KUNIT_EXPECT_EQ(test, t->w[i].reserves, t->w[i].ends);
+	}
+	detach(t, 0, &t->loose[0]);
 }
 
 static void unwatch_while_begun(struct kunit *test)
@@ -480,26 +574,10 @@ static void unwatch_while_begun(struct kunit *test)
 	unwatch(t, 0);
 	expect_events(test, &t->w[0], 1, 1, 1);
 	expect_events(test, &t->w[1], 1, 1, 0);
-	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 1);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_noncoherent, 1);
 	detach(t, 0, &t->loose[0]);
 	expect_events(test, &t->w[0], 1, 1, 1);
 	unwatch(t, 1);
-}
-
-static void watch_outlives_the_device(struct kunit *test)
-{
-	struct coherency_test *t = test->priv;
-	struct iommufd_group *igroup = t->idev[2].igroup;
-
-	KUNIT_ASSERT_EQ(test, watch_device(t, 0, 2), 0);
-	KUNIT_EXPECT_EQ(test, attach(t, 2, &t->loose[0]), 0);
-	detach(t, 2, &t->loose[0]);
-	/* The unbind puts the device's reference on its group */
-	iommufd_put_group(igroup);
-	KUNIT_EXPECT_FALSE(test, xa_empty(&t->ictx.groups));
-	unwatch(t, 0);
-	KUNIT_EXPECT_EQ(test, file_count(t->ictx.file), 1);
-	t->idev[2].igroup = test_group_create(test, &t->ictx);
 }
 
 /* As the loop over the page tables of an IOAS does */
@@ -513,62 +591,63 @@ static int try(struct coherency_test *t, int dev, struct iommufd_hwpt_paging *ol
 static void one_hold_spans_failed_tries(struct kunit *test)
 {
 	struct coherency_test *t = test->priv;
-	struct iommufd_coherency_hold hold;
 
 	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
-	iommufd_coherency_hold(&t->idev[0], &hold);
+	iommufd_coherency_hold(&t->idev[0].coherency_hold);
 	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->loose[0], -EINVAL), -EINVAL);
 	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->loose[1], -EINVAL), -EINVAL);
 	expect_events(test, &t->w[0], 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->loose[0], 0), 0);
-	iommufd_coherency_release(&hold);
+	iommufd_coherency_release(&t->idev[0].coherency_hold);
 	expect_events(test, &t->w[0], 1, 1, 0);
-	KUNIT_EXPECT_EQ(test, t->ictx.coherency.noncoherent, 1);
+	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_noncoherent, 1);
 
 	/* Nothing is left over from a choice that finds nothing better */
-	iommufd_coherency_hold(&t->idev[0], &hold);
+	iommufd_coherency_hold(&t->idev[0].coherency_hold);
 	KUNIT_EXPECT_EQ(test, try(t, 0, &t->loose[0], &t->loose[1], -EINVAL),
 			-EINVAL);
-	iommufd_coherency_release(&hold);
+	iommufd_coherency_release(&t->idev[0].coherency_hold);
 	expect_events(test, &t->w[0], 1, 1, 0);
 	detach(t, 0, &t->loose[0]);
 	expect_events(test, &t->w[0], 1, 1, 1);
 
-	iommufd_coherency_hold(&t->idev[0], &hold);
+	iommufd_coherency_hold(&t->idev[0].coherency_hold);
 	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->loose[0], -EINVAL), -EINVAL);
 	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->enforcing[0], 0), 0);
-	iommufd_coherency_release(&hold);
+	iommufd_coherency_release(&t->idev[0].coherency_hold);
 	expect_events(test, &t->w[0], 2, 2, 2);
 	detach(t, 0, &t->enforcing[0]);
+
+	/* A hold is of one device: what another fails at is not kept for it */
+	iommufd_coherency_hold(&t->idev[0].coherency_hold);
+	KUNIT_EXPECT_EQ(test, try(t, 1, NULL, &t->loose[0], -EINVAL), -EINVAL);
+	expect_events(test, &t->w[0], 3, 3, 3);
+	iommufd_coherency_release(&t->idev[0].coherency_hold);
 	unwatch(t, 0);
 }
 
+static bool suits(struct coherency_test *t, struct iommufd_hwpt_paging *hwpt)
+{
+	return iommufd_auto_domain_suits(&t->idev[0], hwpt);
+}
+
+/* Without the bridge the choice is that of a kernel without any of this */
 static void automatic_choice_never_downgrades(struct kunit *test)
 {
+	bool others = !IS_ENABLED(CONFIG_KVM_IOMMUFD);
 	struct coherency_test *t = test->priv;
-	struct iommufd_coherency_hold hold;
 
+	KUNIT_EXPECT_TRUE(test, suits(t, &t->loose[0]));
+	KUNIT_EXPECT_TRUE(test, suits(t, &t->enforcing[0]));
 	t->idev[0].enforce_cache_coherency = true;
-	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
-	iommufd_coherency_hold(&t->idev[0], &hold);
-	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->loose[0], 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, try(t, 0, NULL, &t->enforcing[0], 0), 0);
-	KUNIT_EXPECT_EQ(test, try(t, 0, &t->enforcing[0], &t->loose[0], 0),
-			-EINVAL);
-	/* A hold is about one group, and of one task */
-	KUNIT_EXPECT_EQ(test, try(t, 2, NULL, &t->loose[0], 0), 0);
-	detach(t, 2, &t->loose[0]);
-	hold.owner = NULL;
-	KUNIT_EXPECT_EQ(test, try(t, 0, &t->enforcing[0], &t->loose[0], 0), 0);
-	KUNIT_EXPECT_EQ(test, try(t, 0, &t->loose[0], &t->enforcing[0], 0), 0);
-	iommufd_coherency_release(&hold);
-	expect_events(test, &t->w[0], 2, 2, 2);
+	KUNIT_EXPECT_EQ(test, suits(t, &t->loose[0]), others);
+	KUNIT_EXPECT_TRUE(test, suits(t, &t->enforcing[0]));
 
-	/* By hand it is allowed */
-	KUNIT_EXPECT_EQ(test, try(t, 0, &t->enforcing[0], &t->loose[0], 0), 0);
-	KUNIT_EXPECT_TRUE(test, t->w[0].watch.begun);
-	detach(t, 0, &t->loose[0]);
-	unwatch(t, 0);
+	/* The group is on it already */
+	t->idev[0].igroup->hwpt = &t->loose[0].common;
+	KUNIT_EXPECT_TRUE(test, suits(t, &t->loose[0]));
+	KUNIT_EXPECT_EQ(test, suits(t, &t->loose[1]), others);
+	t->idev[0].igroup->hwpt = NULL;
 }
 
 static struct kunit_case coherency_test_cases[] = {
@@ -582,9 +661,10 @@ static struct kunit_case coherency_test_cases[] = {
 	KUNIT_CASE(refused_replace_stays_coherent),
 	KUNIT_CASE(group_decides),
 	KUNIT_CASE(nested_answers_for_its_parent),
-	KUNIT_CASE(access_is_seen_by_the_context_alone),
+	KUNIT_CASE(access_is_a_source),
+	KUNIT_CASE(source_without_parent),
+	KUNIT_CASE(batch_is_all_or_nothing),
 	KUNIT_CASE(unwatch_while_begun),
-	KUNIT_CASE(watch_outlives_the_device),
 	KUNIT_CASE(one_hold_spans_failed_tries),
 	KUNIT_CASE(automatic_choice_never_downgrades),
 	{}

@@ -63,7 +63,7 @@ struct iommu_test_mock_fail {
 
 /**
  * struct iommu_test_watch - A watch that only counts
- * @out_fd: File that owns the watch; to close it removes the watch. As every
+ * @out_fd: File that owns the watch; to close it removes the watch. The
  *	watch it keeps the context, also after the iommufd is closed.
  * @refuse: In: errno with which reserve refuses from now on; 0 to agree
  * @begun: Out: non-coherent DMA is possible, says the watch

@@ -182,6 +182,10 @@ static int iommufd_test_access_change(struct iommu_test_cmd *cmd)
 
 struct test_watch {
 	struct iommufd_coherency_watch watch;
+	/* The watch keeps both: it may outlive the device, and the iommufd */
+	struct iommufd_ctx *ictx;
+	/* NULL watches the context */
+	struct iommufd_group *igroup;
 	/* Being added or removed by user space: the hardware may be attached */
 	bool by_user;
 	bool reserved;
@@ -193,24 +197,18 @@ struct test_watch {
 	struct iommu_test_watch state;
 };
 
-static struct test_watch *to_test_watch(struct iommufd_coherency_watch *w)
-{
-	return container_of(w, struct test_watch, watch);
-}
-
-static bool is_noncoherent(const struct iommufd_coherency_watch *w,
-			   struct iommufd_object *obj)
+static bool is_noncoherent(const struct test_watch *tw, struct iommufd_object *obj)
 {
 	struct iommufd_device *idev;
 
 	switch (obj->type) {
 	case IOMMUFD_OBJ_ACCESS:
 		/* Its DMA belongs to no group */
-		return !w->igroup &&
+		return !tw->igroup &&
 		       mock_access_is_noncoherent(container_of(obj, struct iommufd_access, obj));
 	case IOMMUFD_OBJ_DEVICE:
 		idev = container_of(obj, struct iommufd_device, obj);
-		return (!w->igroup || w->igroup == idev->igroup) &&
+		return (!tw->igroup || tw->igroup == idev->igroup) &&
 		       iommufd_selftest_is_mock_dev(idev->dev) &&
 		       READ_ONCE(mock_dev_coherency(idev->dev)->noncoherent);
 	default:
@@ -219,16 +217,16 @@ static bool is_noncoherent(const struct iommufd_coherency_watch *w,
 }
 
 /* Asks the hardware, not iommufd's own count */
-static unsigned int source_nr_noncoherent(struct iommufd_coherency_watch *w)
+static unsigned int hw_nr_noncoherent(struct test_watch *tw)
 {
 	struct iommufd_object *obj;
 	unsigned int nr = 0;
 	unsigned long index;
 
-	xa_lock(&w->ictx->objects);
-	xa_for_each(&w->ictx->objects, index, obj)
-		nr += is_noncoherent(w, obj);
-	xa_unlock(&w->ictx->objects);
+	xa_lock(&tw->ictx->objects);
+	xa_for_each(&tw->ictx->objects, index, obj)
+		nr += is_noncoherent(tw, obj);
+	xa_unlock(&tw->ictx->objects);
 	return nr;
 }
 
@@ -236,7 +234,7 @@ static unsigned int source_nr_noncoherent(struct iommufd_coherency_watch *w)
 static void look_for_gap(struct test_watch *tw, bool reserved, bool begun)
 {
 	if (tw->reserved != reserved || tw->begun != begun ||
-	    (!tw->by_user && source_nr_noncoherent(&tw->watch)))
+	    (!tw->by_user && hw_nr_noncoherent(tw)))
 		tw->state.gaps++;
 }
 
@@ -254,7 +252,7 @@ static void wait_for_user(struct test_watch *tw)
 
 static int test_watch_reserve(struct iommufd_coherency_watch *w)
 {
-	struct test_watch *tw = to_test_watch(w);
+	struct test_watch *tw = w->data;
 
 	look_for_gap(tw, false, false);
 	wait_for_user(tw);
@@ -269,7 +267,7 @@ static int test_watch_reserve(struct iommufd_coherency_watch *w)
 
 static void test_watch_begin(struct iommufd_coherency_watch *w)
 {
-	struct test_watch *tw = to_test_watch(w);
+	struct test_watch *tw = w->data;
 
 	look_for_gap(tw, true, false);
 	tw->state.begins++;
@@ -278,7 +276,7 @@ static void test_watch_begin(struct iommufd_coherency_watch *w)
 
 static void test_watch_end(struct iommufd_coherency_watch *w)
 {
-	struct test_watch *tw = to_test_watch(w);
+	struct test_watch *tw = w->data;
 
 	look_for_gap(tw, true, w->begun);
 	tw->state.ends++;
@@ -295,9 +293,17 @@ static const struct iommufd_coherency_ops test_watch_ops = {
 /* Watches removed without an end, which have no state any more to tell it in */
 static atomic_t nr_unended;
 
+static void test_watch_free(struct test_watch *tw)
+{
+	if (tw->igroup)
+		iommufd_put_group(tw->igroup);
+	iommufd_ctx_put(tw->ictx);
+	kfree(tw);
+}
+
 static void test_watch_remove(struct test_watch *tw)
 {
-	struct mutex *lock = &tw->watch.ictx->coherency.lock;
+	struct mutex *lock = &tw->ictx->coherency.lock;
 
 	mutex_lock(lock);
 	tw->by_user = true;
@@ -305,7 +311,7 @@ static void test_watch_remove(struct test_watch *tw)
 	iommufd_unwatch_coherency(&tw->watch);
 	if (tw->reserved)
 		atomic_inc(&nr_unended);
-	kfree(tw);
+	test_watch_free(tw);
 }
 
 static int test_watch_release(struct inode *inode, struct file *file)
@@ -343,6 +349,7 @@ static const struct file_operations test_watch_fops = {
 static struct test_watch *test_watch_add(struct iommufd_ucmd *ucmd, u32 idev_id,
 					 const struct iommu_test_watch *arg)
 {
+	struct iommufd_coherency_source *source = iommufd_ctx_coherency(ucmd->ictx);
 	struct iommufd_device *idev;
 	struct test_watch *tw;
 	int rc;
@@ -351,9 +358,12 @@ static struct test_watch *test_watch_add(struct iommufd_ucmd *ucmd, u32 idev_id,
 	if (!tw)
 		return ERR_PTR(-ENOMEM);
 	init_waitqueue_head(&tw->asked_changes);
+	tw->ictx = ucmd->ictx;
+	iommufd_ctx_get(tw->ictx);
 	tw->by_user = true;
 	tw->state.refuse = arg->refuse;
 	tw->state.slow_ms = arg->slow_ms;
+	iommufd_coherency_watch_init(&tw->watch, &test_watch_ops, tw);
 
 	if (idev_id) {
 		idev = iommufd_get_device(ucmd, idev_id);
@@ -361,18 +371,17 @@ static struct test_watch *test_watch_add(struct iommufd_ucmd *ucmd, u32 idev_id,
 			rc = PTR_ERR(idev);
 			goto out_free;
 		}
-		rc = iommufd_device_watch_coherency(idev, &tw->watch,
-						    &test_watch_ops);
+		source = iommufd_device_coherency(idev);
+		tw->igroup = idev->igroup;
+		kref_get(&tw->igroup->ref);
 		iommufd_put_object(ucmd->ictx, &idev->obj);
-	} else {
-		rc = iommufd_ctx_watch_coherency(ucmd->ictx, &tw->watch,
-						 &test_watch_ops);
 	}
+	rc = iommufd_watch_coherency(source, &tw->watch);
 	if (!rc)
 		return tw;
 
 out_free:
-	kfree(tw);
+	test_watch_free(tw);
 	return ERR_PTR(rc);
 }
 
@@ -442,15 +451,15 @@ static int iommufd_test_watch_state(struct iommufd_ucmd *ucmd,
 		goto out_fput;
 
 	tw = file->private_data;
-	mutex_lock(&tw->watch.ictx->coherency.lock);
+	mutex_lock(&tw->ictx->coherency.lock);
 	tw->state.out_fd = cmd->id;
 	tw->state.refuse = cmd->watch.refuse;
 	tw->state.slow_ms = cmd->watch.slow_ms;
 	tw->state.begun = tw->begun;
-	tw->state.noncoherent = source_nr_noncoherent(&tw->watch);
+	tw->state.noncoherent = hw_nr_noncoherent(tw);
 	cmd->watch = tw->state;
 	cmd->watch.gaps += atomic_read(&nr_unended);
-	mutex_unlock(&tw->watch.ictx->coherency.lock);
+	mutex_unlock(&tw->ictx->coherency.lock);
 	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 
 out_fput:

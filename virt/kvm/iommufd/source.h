@@ -7,7 +7,7 @@
 struct iommufd_ctx;
 struct kvm;
 
-/* An iommufd that was added to a VM; the watch owns the reference on it */
+/* An iommufd that was added to a VM, with a reference on it */
 struct kvm_iommufd_source {
 	struct list_head node;
 	struct kvm *kvm;

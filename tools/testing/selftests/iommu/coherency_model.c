@@ -453,6 +453,16 @@ int model_free_pt(struct model *m, int pt)
 	return ret;
 }
 
+/* Those who watch a group are asked before those who watch its context */
+static bool is_asked_before(const struct model_watch *w, const struct model_watch *other)
+{
+	bool whole = w->group == NONE, other_whole = other->group == NONE;
+
+	if (whole != other_whole)
+		return other_whole;
+	return w->order < other->order;
+}
+
 /* What the first watch to refuse says to non-coherent DMA of the group, or 0 */
 static int refusal(const struct model *m, int ctx, int group)
 {
@@ -462,7 +472,7 @@ static int refusal(const struct model *m, int ctx, int group)
 	for (i = 0; i < NR_WATCHES; i++) {
 		w = &m->watches[i];
 		if (w->used && w->ctx == ctx && (w->group == NONE || w->group == group) &&
-		    w->refuse && !model_noncoherent(m, i) && (!first || w->order < first->order))
+		    w->refuse && !model_noncoherent(m, i) && (!first || is_asked_before(w, first)))
 			first = w;
 	}
 	if (!first)

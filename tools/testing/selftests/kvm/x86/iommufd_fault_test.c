@@ -718,20 +718,21 @@ TEST_F(fault, type1)
 	open_group(self);
 	self->new_fd = self->group;
 	some_fail(_metadata, self, file_add, undo_file_add);
-	coherency_vm_expect(&self->f.c, true, 1, "the file of a group added at last");
-	none_fails(_metadata, self, file_del, undo_file_del);
-	coherency_vm_expect(&self->f.c, false, 1, "the file of a group deleted");
-	vfio_vm_add(&self->v, self->group);
+	coherency_vm_expect(&self->f.c, false, 0, "the file of a group added at last");
 
 	self->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->container);
 	none_fails(_metadata, self, set_container, undo_set_container);
+	coherency_vm_expect(&self->f.c, true, 1, "the group in a container");
+	none_fails(_metadata, self, file_del, undo_file_del);
+	coherency_vm_expect(&self->f.c, false, 1, "the file of a group deleted");
+	some_fail(_metadata, self, file_add, undo_file_add);
+	coherency_vm_expect(&self->f.c, true, 1, "its file added at last, in a container");
 	some_fail(_metadata, self, set_iommu, undo_set_iommu);
 	some_fail(_metadata, self, group_device, close_new);
 	coherency_vm_expect(&self->f.c, true, 0, "type1 has it at last");
 	close(self->new_fd);
 	undo_set_container(self);
-	vfio_vm_del(&self->v, self->group);
 	coherency_vm_expect(&self->f.c, false, 1, "given back by type1");
 }
 

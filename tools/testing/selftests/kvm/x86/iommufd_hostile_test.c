@@ -214,6 +214,7 @@ static void signalled_round(struct __test_metadata *_metadata, FIXTURE_DATA(sign
 	EXPECT_EQ(0, CALL(__vfio_edu_attach(&f->edu, self->other)));
 	expect_now(_metadata, h, true, 0);
 	EXPECT_EQ(0, CALL(__vfio_vm_add(&h->v, f->edu.fd)));
+	f->watches++;
 	EXPECT_EQ(0, CALL(__coherency_vm_del(c, f->iommufd)));
 	expect_now(_metadata, h, true, 0);
 	EXPECT_EQ(0, CALL(__vfio_edu_detach(&f->edu)));
@@ -221,6 +222,7 @@ static void signalled_round(struct __test_metadata *_metadata, FIXTURE_DATA(sign
 	EXPECT_EQ(0, CALL(__vfio_edu_attach(&f->edu, f->ioas)));
 	expect_now(_metadata, h, true, 1);
 	EXPECT_EQ(0, CALL(__vfio_vm_del(&h->v, f->edu.fd)));
+	f->watches--;
 	expect_now(_metadata, h, false, 1);
 	EXPECT_EQ(0, CALL(__coherency_vm_policy(c, KVM_NONCOHERENT_DMA_FORBID)));
 	EXPECT_EQ(h->noncoherent ? -1 : 0, CALL(__coherency_vm_add(c, f->iommufd)));
@@ -383,8 +385,10 @@ TEST_F(hostile, argument_is_closed_meanwhile)
 		copy = dup(f->edu.fd);
 		race_begin(&race, copy);
 		if (race_end(&race, __vfio_vm_add(&h->v, copy))) {
+			f->watches++;
 			expect_now(_metadata, h, true, 1);
 			vfio_vm_del(&h->v, f->edu.fd);
+			f->watches--;
 			expect_now(_metadata, h, false, 1);
 		}
 		expect_now(_metadata, h, false, 0);
@@ -534,6 +538,7 @@ TEST_F(hostile, unreadable_memory)
 
 	coherency_vm_add(&f->c, f->iommufd);
 	vfio_vm_add(&h->v, f->edu.fd);
+	f->watches++;
 	vfio_edu_attach(&f->edu, f->ioas);
 	coherency_vm_expect(&f->c, true, 1, "before unreadable memory");
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -569,7 +574,6 @@ TEST_F(hostile, unwritable_memory)
 	struct kvm_coherency_status status = { .size = sizeof(status) };
 	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach) };
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
-	long watches = f->watches;
 	char *mem = map_pages();
 
 	coherency_vm_add(&f->c, f->iommufd);
@@ -579,8 +583,6 @@ TEST_F(hostile, unwritable_memory)
 	expect_now(_metadata, h, false, 0);
 
 	vfio_edu_close(&f->edu);
-	f->watches = iommufd_watches(f->iommufd) - 1;
-	EXPECT_LT(f->watches, watches);
 	vfio_edu_open(&f->edu, 0);
 	vfio_vm_add(&h->v, f->edu.fd);
 	bind.iommufd = f->iommufd;
@@ -588,7 +590,7 @@ TEST_F(hostile, unwritable_memory)
 				   read_only(mem, &bind, sizeof(bind))));
 	expect_now(_metadata, h, false, 0);
 	vfio_edu_bind(&f->edu, f->iommufd);
-	f->watches = watches;
+	f->watches++;
 	expect_now(_metadata, h, false, 0);
 
 	/* Attached for a moment, so there was permission for a moment */

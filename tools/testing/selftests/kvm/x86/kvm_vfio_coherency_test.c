@@ -504,6 +504,11 @@ static void test_killed_sharer(void)
 	vfio_vm_step(&v, false, "detached after that");
 }
 
+static void group_unset_container(int group)
+{
+	TEST_ASSERT(!ioctl(group, VFIO_GROUP_UNSET_CONTAINER), "VFIO_GROUP_UNSET_CONTAINER failed");
+}
+
 /* What is not bound to an iommufd is judged by what its IOMMU can do */
 static void test_type1(void)
 {
@@ -512,9 +517,17 @@ static void test_type1(void)
 
 	group = vfio_group_open(0);
 	vfio_vm_add(&v, group);
-	vfio_vm_step(&v, true, "group without a container");
+	vfio_vm_step(&v, false, "group without a container");
 	container = vfio_group_type1(group);
 	vfio_vm_step(&v, true, "container set");
+	group_unset_container(group);
+	vfio_vm_step(&v, false, "container unset");
+	vfio_vm_add(&late, group);
+	vfio_vm_step(&late, false, "container unset, FILE_ADD");
+	vfio_vm_del(&late, group);
+	close(container);
+	container = vfio_group_type1(group);
+	vfio_vm_step(&v, true, "container set again");
 	device = vfio_group_device(group, 0);
 	vfio_vm_step(&v, true, "device opened");
 	vfio_vm_add(&late, group);
@@ -601,7 +614,7 @@ static void test_compat(void)
 
 	group = vfio_group_open(0);
 	vfio_vm_add(&v, group);
-	vfio_vm_step(&v, true, "group without a container");
+	vfio_vm_step(&v, false, "group without a container");
 	vfio_group_set_container(group, iommufd);
 	vfio_vm_step(&v, false, "container set");
 	device = vfio_group_device(group, 0);
@@ -816,8 +829,7 @@ static void test_forbid(void)
 	group = vfio_group_open(0);
 	vfio_group_set_container(group, iommu.fd);
 	vfio_vm_add(&v, group);
-	TEST_ASSERT(!ioctl(group, VFIO_GROUP_UNSET_CONTAINER), "VFIO_GROUP_UNSET_CONTAINER failed");
-	ASSERT_ERRNO(__vfio_vm_add(&other, group), EPERM);
+	group_unset_container(group);
 	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	ASSERT_ERRNO(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), EPERM);
 	vfio_vm_step(&v, false, "type1 in place of an iommufd is refused");
@@ -825,7 +837,7 @@ static void test_forbid(void)
 	close(container);
 }
 
-/* VFIO has agreed to the attach when KVM's iommufd device refuses it */
+/* The VM that has the file has agreed to the attach when another refuses it */
 static void test_refused_for_iommufd(void)
 {
 	struct vfio_vm v = vfio_vm_open(), forbids = vfio_vm_open();
@@ -842,6 +854,9 @@ static void test_refused_for_iommufd(void)
 	if (vfio_edu_is_noncoherent())
 		ASSERT_ERRNO(__vfio_edu_attach(&edu, iommu.ioas[0]), EPERM);
 	vfio_vm_step(&v, false, "attach is refused for a VM that has the iommufd");
+	/* EBUSY if the attach is still reserved here */
+	policy_set(&v, KVM_NONCOHERENT_DMA_FORBID);
+	policy_set(&v, KVM_NONCOHERENT_DMA_FOLLOW);
 
 	vfio_vm_del(&v, edu.fd);
 	close(device);
@@ -914,16 +929,19 @@ static void test_races(void)
 
 #define NOIOMMU_GROUP	"/dev/vfio/noiommu-0"
 
-/* Nothing enforces anything: the capability rule, with either kind of container */
+/*
+ * Nothing enforces anything: non-coherent in a type1 container, and in an iommufd
+ * from bind to unbind
+ */
 static void test_noiommu(void)
 {
-	struct vfio_vm v = vfio_vm_open(), late = vfio_vm_open();
-	int group, container, device;
+	struct vfio_vm v = vfio_vm_open(), late = vfio_vm_open(), context = vfio_vm_open();
+	int group, container, device, iommufd;
 
 	group = open(NOIOMMU_GROUP, O_RDWR | O_CLOEXEC);
 	TEST_ASSERT(group >= 0, NOIOMMU_GROUP " cannot be opened");
 	vfio_vm_add(&v, group);
-	vfio_vm_step(&v, true, "group without a container");
+	vfio_vm_step(&v, false, "group without a container");
 	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	TEST_ASSERT(container >= 0, "/dev/vfio/vfio cannot be opened");
 	vfio_group_set_container(group, container);
@@ -943,20 +961,39 @@ static void test_noiommu(void)
 
 	group = open(NOIOMMU_GROUP, O_RDWR | O_CLOEXEC);
 	TEST_ASSERT(group >= 0, NOIOMMU_GROUP " cannot be opened");
-	container = iommufd_open();
-	vfio_group_set_container(group, container);
+	iommufd = iommufd_open();
+	vfio_group_set_container(group, iommufd);
 	vfio_vm_add(&v, group);
-	vfio_vm_step(&v, true, "group in an iommufd's container");
+	vfio_vm_step(&v, false, "group in an iommufd's container");
+	coherency_add(coherency_device_create(context.vm), iommufd);
 	device = vfio_group_device(group, 0);
 	vfio_vm_step(&v, true, "device opened in an iommufd's container");
+	vfio_vm_step(&context, true, "device opened, VM with the iommufd");
 	vfio_vm_add(&late, device);
 	vfio_vm_step(&late, true, "device file in an iommufd's container");
+	vfio_vm_del(&late, device);
+	/* The device stays bound, to an iommufd that nobody else may hold */
+	group_unset_container(group);
+	vfio_vm_step(&v, true, "container unset, device open");
+	vfio_vm_step(&context, true, "container unset, device open, VM with the iommufd");
+	close(device);
+	vfio_vm_step(&v, false, "device closed");
+	vfio_vm_step(&context, false, "device closed, VM with the iommufd");
+
+	policy_set(&context, KVM_NONCOHERENT_DMA_FORBID);
+	vfio_group_set_container(group, iommufd);
+	ASSERT_ERRNO(ioctl(group, VFIO_GROUP_GET_DEVICE_FD, vfio_edu_address(0)), EPERM);
+	vfio_vm_step(&v, false, "refused for another VM's sake");
+	policy_set(&context, KVM_NONCOHERENT_DMA_FOLLOW);
+	device = vfio_group_device(group, 0);
+	vfio_vm_step(&v, true, "allowed again");
 	close(device);
 	vfio_vm_close(&late);
+	vfio_vm_close(&context);
 	vfio_vm_del(&v, group);
 	vfio_vm_step(&v, false, "FILE_DEL in an iommufd's container");
+	close(iommufd);
 	close(group);
-	close(container);
 }
 
 /*

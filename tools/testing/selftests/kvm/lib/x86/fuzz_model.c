@@ -63,12 +63,11 @@ struct model_file {
 	bool bound;
 };
 
-/* The capability rule speaks for a group until its container is an iommufd */
+/* The capability rule speaks for a group in a type1 container */
 struct model_group {
 	int file;		/* that is open */
 	bool container;
 	int context;		/* of the container, NONE: type1 */
-	bool incapable;
 };
 
 struct model_iommu {
@@ -140,7 +139,8 @@ static bool group_file_noncoherent(const struct model *m, int group)
 {
 	unsigned int i;
 
-	if (m->groups[group].incapable)
+	if (m->groups[group].container && m->groups[group].context == NONE &&
+	    is_incapable())
 		return true;
 	for (i = 0; i < m->nr_contexts; i++)
 		if (group_bound(m, i, group) && group_noncoherent(m, i, group))
@@ -231,20 +231,6 @@ static bool group_is_open(const struct model *m, int group)
 	return false;
 }
 
-static bool vm_has(const struct model_vm *vm, int file)
-{
-	return file != NONE && vm->files >> file & 1;
-}
-
-/* Asks again for a group what its IOMMU could enforce, if anybody wants to know */
-static void group_settle(struct model *m, int group)
-{
-	struct model_group *g = &m->groups[group];
-	bool watched = vm_has(&m->vms[0], g->file) || vm_has(&m->vms[1], g->file);
-
-	g->incapable = watched && is_incapable() && (!g->container || g->context == NONE);
-}
-
 /* Of type1 an open device holds the file of the group as well */
 static void group_put(struct model *m, int group)
 {
@@ -269,9 +255,6 @@ static void file_put(struct model *m, int id)
 {
 	struct model_file *file = &m->files[id];
 
-	/* The last who wanted to know may be gone */
-	if (file->type == MODEL_GROUP && m->groups[file->device].incapable)
-		group_settle(m, file->device);
 	if (file_is_held(m, id))
 		return;
 	if (file->type == MODEL_GROUP)
@@ -482,8 +465,6 @@ static int effect_file_add(struct model *m, const u8 *arg)
 	if (vm->files >> file & 1)
 		return -EEXIST;
 	vm->files |= 1ULL << file;
-	if (m->files[file].type == MODEL_GROUP)
-		group_settle(m, m->files[file].device);
 	return 0;
 }
 
@@ -535,26 +516,37 @@ static int effect_alias_close(struct model *m, const u8 *arg)
 	return 0;
 }
 
+/* Has the file something bound to this context, and of which group? */
+static bool file_bound(const struct model *m, const struct model_file *file, int context,
+		       int *group)
+{
+	const struct model_device *device = &m->devices[file->device];
+
+	*group = file->type == MODEL_GROUP ? file->device : device->group;
+	if (file->type == MODEL_GROUP)
+		return group_bound(m, context, *group);
+	return device->context == context && (file->bound || file->type == MODEL_GROUP_DEVICE);
+}
+
 static int effect_fdinfo(struct model *m, const u8 *arg)
 {
 	int context = m->iommus[arg[0]].context;
 	unsigned int attachments = noncoherent_attachments(m, context);
-	unsigned int i, watches = 0, begun = 0;
+	unsigned int i, file, watches = 0, begun = 0;
+	int group;
 
 	for (i = 0; i < FUZZ_VMS; i++)
 		watches += m->vms[i].added >> context & 1;
 	if (attachments)
 		begun = watches;
-	/* VFIO's own: one for each bound device, and one for groups with open ones */
-	for (i = 0; i < FUZZ_GROUPS; i++) {
-		watches += group_bound(m, context, i);
-		begun += group_bound(m, context, i) && group_noncoherent(m, context, i);
-	}
-	for (i = 0; i < FUZZ_DEVICES; i++) {
-		if (m->devices[i].context != context)
-			continue;
-		watches++;
-		begun += group_noncoherent(m, context, m->devices[i].group);
+	for (i = 0; i < FUZZ_VMS; i++) {
+		for (file = 0; file < m->nr_files; file++) {
+			if (!(m->vms[i].files >> file & 1) ||
+			    !file_bound(m, &m->files[file], context, &group))
+				continue;
+			watches++;
+			begun += group_noncoherent(m, context, group);
+		}
 	}
 	m->value = begun << 16 | watches << 8 | attachments;
 	return 0;
@@ -764,15 +756,12 @@ static int effect_set_container(struct model *m, const u8 *arg)
 		return FAILS;
 	group->container = true;
 	group->context = context;
-	group_settle(m, arg[0]);
 	return 0;
 }
 
 static int effect_unset_container(struct model *m, const u8 *arg)
 {
 	struct model_group *group = &m->groups[arg[0]];
-	bool forbidden = false;
-	unsigned int i;
 
 	if (!group->container)
 		return -EINVAL;
@@ -780,12 +769,6 @@ static int effect_unset_container(struct model *m, const u8 *arg)
 		return -EBUSY;
 	group->container = false;
 	group->context = NONE;
-	/* Who forbids is not asked whether there may be no container */
-	for (i = 0; i < FUZZ_VMS; i++)
-		forbidden |= vm_has(&m->vms[i], group->file) &&
-			     m->vms[i].policy == KVM_NONCOHERENT_DMA_FORBID;
-	if (!forbidden)
-		group_settle(m, arg[0]);
 	return 0;
 }
 
@@ -802,7 +785,6 @@ static int effect_get_device(struct model *m, const u8 *arg)
 		if (m->devices[i].group == device->group && m->devices[i].context != NONE &&
 		    m->devices[i].context != group->context)
 			m->eperm = true;
-	group_settle(m, device->group);
 	m->file[arg[0]] = new_file(m, MODEL_GROUP_DEVICE, arg[1]);
 	if (device->opens++ || group->context == NONE)
 		return m->eperm ? ANY : 0;
