@@ -34,5 +34,8 @@ boot_unit release off 111 "$words" -c 4
 machine=
 tests=noncoherent_dma_edge_work_test
 boot_unit stock off 16 "$load run=/tests/noncoherent_dma_edge_work_test,edu" -c 4
+# Without nested paging KVM ignores guest PAT always: an edge changes nothing in SPTEs
+unit=x86-shadow machine='shadow paging' tests=noncoherent_dma_edge_test modules=
+boot_unit release off 21 "intel_iommu=off kvm_amd.npt=0 run=/tests/noncoherent_dma_edge_test" -c 4
 
 exit "$failed"

@@ -164,6 +164,12 @@ static unsigned int flush_dirty_cpus(struct kvm *kvm)
 	return atomic_read(&flush.flushed);
 }
 
+/* Without two-dimensional paging guest PAT is never honoured: nothing changes */
+static bool permission_changes_sptes(struct kvm *kvm)
+{
+	return tdp_enabled && kvm_mmu_may_ignore_guest_pat(kvm);
+}
+
 /* SPTEs that are made from now on honour or ignore guest PAT as permission says */
 static void zap_all_sptes(struct kvm *kvm)
 {
@@ -192,7 +198,7 @@ static void edge_done(struct kvm *kvm, bool on, bool zapped,
  */
 static void permission_on(struct kvm *kvm)
 {
-	bool zap = kvm_mmu_may_ignore_guest_pat(kvm);
+	bool zap = permission_changes_sptes(kvm);
 	unsigned int flushed = 0;
 
 	WRITE_ONCE(kvm->arch.noncoherent_dma.sources, 1);
@@ -210,7 +216,7 @@ static void permission_on(struct kvm *kvm)
  */
 static void permission_off(struct kvm *kvm)
 {
-	bool zap = kvm_mmu_may_ignore_guest_pat(kvm);
+	bool zap = permission_changes_sptes(kvm);
 
 	WRITE_ONCE(kvm->arch.noncoherent_dma.sources, 0);
 	synchronize_rcu();
@@ -404,7 +410,7 @@ int kvm_noncoherent_dma_set_policy(struct kvm *kvm,
 	    (nd->sources || nd->reserved))
 		return -EBUSY;
 	owed = nd->policy == KVM_NONCOHERENT_DMA_NO_WBINVD && nd->sources &&
-	       kvm_mmu_may_ignore_guest_pat(kvm);
+	       permission_changes_sptes(kvm);
 	WRITE_ONCE(nd->policy, policy);
 	if (policy == KVM_NONCOHERENT_DMA_NO_WBINVD && nd->sources)
 		synchronize_rcu();
