@@ -186,6 +186,7 @@ static void edge_done(struct kvm *kvm, bool on, bool zapped,
 
 	kvm->stat.noncoherent_dma = on;
 	kvm->stat.noncoherent_dma_edges++;
+	nd->edges++;
 	if (nd->eventfd)
 		eventfd_signal(nd->eventfd);
 	trace_kvm_noncoherent_dma(kvm->userspace_pid, on, zapped, flushed);
@@ -343,7 +344,7 @@ void kvm_arch_get_coherency_status(struct kvm *kvm,
 	if (wbinvd_is_permitted(kvm) || !can_deny_wbinvd())
 		status->flags |= KVM_COHERENCY_WBINVD;
 	status->policy = nd->policy;
-	status->edges = kvm->stat.noncoherent_dma_edges;
+	status->edges = nd->edges;
 	status->wbinvd_flushed = 0;
 	status->wbinvd_ignored = 0;
 	kvm_for_each_vcpu(i, vcpu, kvm) {

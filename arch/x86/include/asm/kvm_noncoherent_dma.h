@@ -22,6 +22,8 @@ struct kvm_noncoherent_dma {
 	/* KVM_NONCOHERENT_DMA_* */
 	u32 policy;
 	struct eventfd_ctx *eventfd;
+	/* Since the VM was made; anybody with debugfs can clear the statistic */
+	u64 edges;
 };
 
 #endif

@@ -106,6 +106,16 @@ do {						\
 	step_end(__test, __edge, __name);	\
 } while (0)
 
+static void clear_stat(const char *name)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%s", name);
+	f = fopen(path, "w");
+	TEST_ASSERT(f && fputs("0\n", f) >= 0 && !fclose(f), "%s cannot be cleared", path);
+}
+
 int main(void)
 {
 	struct mock_iommufd a = mock_iommufd_open(), b = mock_iommufd_open();
@@ -160,6 +170,11 @@ int main(void)
 	test.edges += 2;
 	step(&test, true, "the iommufd is added to a new device of the VM",
 	     coherency_add(test.device, a.fd));
+	/* Anybody with debugfs clears statistics, of all VMs */
+	clear_stat("noncoherent_dma_edges");
+	TEST_ASSERT(!vm_stat(test.vm, "noncoherent_dma_edges"), "The statistic is not cleared");
+	TEST_ASSERT(coherency_status(test.device).edges == test.edges,
+		    "With the statistic the status lost its edges");
 	mock_detach(&a, a1);
 
 	close(test.device);
