@@ -126,42 +126,34 @@ void kvm_noncoherent_dma_wbinvd(struct kvm_vcpu *vcpu)
 	trace_kvm_wbinvd(vcpu->vcpu_id, flushed);
 }
 
-struct edge_flush {
-	struct kvm *kvm;
-	atomic_t flushed;
-};
-
-static bool vcpu_ran_on(int cpu, void *data)
-{
-	struct edge_flush *flush = data;
-	struct kvm_vcpu *vcpu;
-	unsigned long i;
-
-	kvm_for_each_vcpu(i, vcpu, flush->kvm)
-		if (cpumask_test_cpu(cpu, vcpu->arch.wbinvd_dirty_mask))
-			return true;
-	return false;
-}
-
 static void edge_flush_ipi(void *data)
 {
-	struct edge_flush *flush = data;
+	atomic_t *flushed = data;
 
 	wbinvd();
-	atomic_inc(&flush->flushed);
+	atomic_inc(flushed);
 }
 
 /*
  * Lines that vCPUs wrote while their UC was not honoured: the guest takes them
  * for written through, so will not flush them. The masks are left as they are,
- * a vCPU alone resets its own.
+ * a vCPU alone resets its own. There may be thousands: only the flush itself is
+ * done with preemption off.
  */
 static unsigned int flush_dirty_cpus(struct kvm *kvm)
 {
-	struct edge_flush flush = { .kvm = kvm };
+	struct cpumask *cpus = &kvm->arch.noncoherent_dma.edge_cpus;
+	atomic_t flushed = ATOMIC_INIT(0);
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
 
-	on_each_cpu_cond(vcpu_ran_on, edge_flush_ipi, &flush, true);
-	return atomic_read(&flush.flushed);
+	lockdep_assert_held(&kvm->arch.noncoherent_dma.lock);
+
+	cpumask_clear(cpus);
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		cpumask_or(cpus, cpus, vcpu->arch.wbinvd_dirty_mask);
+	on_each_cpu_mask(cpus, edge_flush_ipi, &flushed, true);
+	return atomic_read(&flushed);
 }
 
 /* Without two-dimensional paging guest PAT is never honoured: nothing changes */

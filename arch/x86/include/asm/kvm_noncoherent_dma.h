@@ -2,6 +2,7 @@
 #ifndef _ASM_X86_KVM_NONCOHERENT_DMA_H
 #define _ASM_X86_KVM_NONCOHERENT_DMA_H
 
+#include <linux/cpumask.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
@@ -24,6 +25,8 @@ struct kvm_noncoherent_dma {
 	struct eventfd_ctx *eventfd;
 	/* Since the VM was made; anybody with debugfs can clear the statistic */
 	u64 edges;
+	/* For the flush of an edge, which cannot fail to allocate it */
+	struct cpumask edge_cpus;
 };
 
 #endif
