@@ -213,10 +213,42 @@ static void test_forbid(void)
 	close(fd);
 }
 
+static void declare_coherent(const char *value)
+{
+	int fd = open("/sys/module/emulated_dma/parameters/coherent", O_WRONLY);
+
+	TEST_ASSERT(fd >= 0 && write(fd, value, 1) == 1, "coherent=%s: %s", value, strerror(errno));
+	close(fd);
+}
+
+/* The driver says that its DMA snoops: it is never a reason for permission, nor refused */
+static void test_coherent(void)
+{
+	struct vfio_vm v = vfio_vm_open(), forbids = vfio_vm_open();
+	int fd = vfio_device_open(DEVICE);
+	struct iommu iommu = iommu_open();
+
+	coherency_policy(forbids.vm, KVM_NONCOHERENT_DMA_FORBID);
+	vfio_vm_add(&v, fd);
+	vfio_vm_add(&forbids, fd);
+	declare_coherent("1");
+	TEST_ASSERT(!bind(fd, iommu.fd), "BIND: %s", strerror(errno));
+	declare_coherent("0");
+	TEST_ASSERT(!attach(fd, iommu.ioas[0]), "ATTACH: %s", strerror(errno));
+	vfio_vm_step(&v, false, "attached, declared coherent");
+	vfio_vm_step(&forbids, false, "attached, declared coherent, a VM that forbids");
+	detach(fd);
+	vfio_vm_step(&v, false, "detached, declared coherent");
+	vfio_vm_close(&v);
+	vfio_vm_close(&forbids);
+	close(fd);
+}
+
 static const struct step_test tests[] = {
 	{ "cdev", test_cdev },
 	{ "group", test_group },
 	{ "FORBID", test_forbid },
+	{ "declared coherent", test_coherent },
 };
 
 int main(void)

@@ -18,6 +18,10 @@
 /* A device that is told to stop does so when it comes to it */
 #define STOP_US		2000
 
+static bool coherent;
+module_param(coherent, bool, 0644);
+MODULE_PARM_DESC(coherent, "the next device to be bound declares that its DMA snoops");
+
 struct emulated_dma {
 	struct vfio_device vdev;
 	/* Protects the rest */
@@ -36,6 +40,13 @@ static int emulated_dma_init(struct vfio_device *vdev)
 {
 	mutex_init(&to_emulated_dma(vdev)->lock);
 	return 0;
+}
+
+/* A real driver knows when it registers the device, and does not change its mind */
+static int emulated_dma_bind(struct vfio_device *vdev, struct iommufd_ctx *ictx, u32 *id)
+{
+	vdev->dma_coherent = READ_ONCE(coherent);
+	return vfio_iommufd_emulated_bind(vdev, ictx, id);
 }
 
 static int emulated_dma_open(struct vfio_device *vdev)
@@ -96,7 +107,7 @@ static const struct vfio_device_ops emulated_dma_ops = {
 	.open_device = emulated_dma_open,
 	.ioctl = emulated_dma_ioctl,
 	.dma_unmap = emulated_dma_unmap,
-	.bind_iommufd = vfio_iommufd_emulated_bind,
+	.bind_iommufd = emulated_dma_bind,
 	.unbind_iommufd = vfio_iommufd_emulated_unbind,
 	.attach_ioas = vfio_iommufd_emulated_attach_ioas,
 	.detach_ioas = vfio_iommufd_emulated_detach_ioas,
