@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which VFIO files prove ownership of a device whose DMA is non-coherent, now.
+ * Tracks which VFIO files own a device whose DMA is non-coherent.
  *
- * VFIO hands the watches of those who were given a file to iommufd when something
- * is bound through the file. What is in a container of VFIO's instead goes by what
- * the IOMMU could enforce.
+ * A file has a list of watches. When a device is bound through the file, they
+ * are added to iommufd's source for that device. A group in a VFIO container has
+ * no such source: it counts as non-coherent if its IOMMU cannot enforce
+ * coherency.
  *
- * Those who add and remove watches, holding a VM's locks, never wait for
- * dev_set->lock or group_lock: drivers take a VM's lock inside the first. A
+ * Adding and removing a watch never waits for dev_set->lock or group_lock: KVM
+ * holds a VM's lock then, and drivers take a VM's lock inside dev_set->lock. A
  * watched file stays open until its watches are removed.
  */
 #include <linux/cleanup.h>
@@ -35,9 +36,9 @@ static struct vfio_group_coherency *group_coherency(struct vfio_group *group)
 }
 
 /*
- * The group is, or is about to be, in a container of VFIO's or not, or one of
- * its devices is about to be opened. Returns a watcher's refusal; nothing has
- * changed for anybody then. To leave is never refused.
+ * Called before the group enters a VFIO container, after it has left one, and
+ * before one of its devices is opened. Returns a watch's refusal, and then
+ * nothing has changed. Leaving is never refused.
  */
 int vfio_coherency_group_container(struct vfio_group *group, bool container)
 {
@@ -85,7 +86,7 @@ static struct iommufd_coherency_source *device_source(struct vfio_device *vdev)
 	return NULL;
 }
 
-/* The group's file binds for all files of devices that it gives */
+/* The group file binds the device files that VFIO_GROUP_GET_DEVICE_FD returns */
 static struct vfio_coherency *binder_coherency(struct vfio_device_file *df)
 {
 	return df->group ? &group_coherency(df->group)->file : &df->coherency;
@@ -125,9 +126,9 @@ static void coherency_unbind(struct vfio_coherency *coherency)
 }
 
 /*
- * The device was bound to an iommufd through @df. Unbinds it, and returns the
- * refusal, where the VM of a watcher must stay coherent, and another device of the
- * group, or this one for want of an IOMMU, can do non-coherent DMA.
+ * The device was bound to an iommufd through @df. If a watch refuses, unbinds it
+ * and returns the refusal: another device of the group is non-coherent already,
+ * or this one has no IOMMU.
  */
 int vfio_coherency_bound(struct vfio_device_file *df)
 {
@@ -144,7 +145,7 @@ int vfio_coherency_bound(struct vfio_device_file *df)
 	}
 	iommufd_coherency_source_init(&noiommu->noiommu,
 				      iommufd_ctx_coherency(df->iommufd));
-	/* Nobody refuses what is not counted yet */
+	/* Cannot fail: nothing is counted in this source yet */
 	coherency_bound(&noiommu->file, &noiommu->noiommu);
 	rc = iommufd_coherency_count(&noiommu->noiommu);
 	if (rc) {
@@ -158,8 +159,8 @@ int vfio_coherency_bound(struct vfio_device_file *df)
 }
 
 /*
- * The device is about to be unbound. The detach that this implies comes first, so
- * that permission ends after it, and the unbind last: the source goes with it.
+ * The device is about to be unbound. Detach it first, so that permission ends
+ * after the detach, and leave the unbind to the caller: it frees the source.
  */
 void vfio_coherency_unbind(struct vfio_device_file *df)
 {

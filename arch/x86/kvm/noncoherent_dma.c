@@ -59,9 +59,8 @@ void kvm_noncoherent_dma_destroy(struct kvm *kvm)
 
 /*
  * The mask holds every CPU that the vCPU ran on since its last WBINVD that was
- * carried out: the CPUs that can hold lines of its making. It is kept whether
- * or not there is permission, because permission may come later and must find
- * it complete. Runs with preemption off, before the vCPU can enter the guest on
+ * carried out: the CPUs whose caches can hold lines that it dirtied. It is kept
+ * with and without permission, because an edge needs it complete. Runs with preemption off, before the vCPU can enter the guest on
  * this CPU. The bit is mostly set already, and a read is cheaper than a locked
  * write to a line that edges read from other CPUs.
  */
@@ -135,10 +134,10 @@ static void edge_flush_ipi(void *data)
 }
 
 /*
- * Lines that vCPUs wrote while their UC was not honoured: the guest takes them
- * for written through, so will not flush them. The masks are left as they are,
- * a vCPU alone resets its own. There may be thousands: only the flush itself is
- * done with preemption off.
+ * Flushes lines that vCPUs dirtied while guest PAT was ignored: the guest takes
+ * its UC stores for written to memory and does not flush them. The masks stay as
+ * they are, a vCPU alone resets its own. A VM can have thousands of vCPUs, so the
+ * masks are united before preemption is turned off for the flush.
  */
 static unsigned int flush_dirty_cpus(struct kvm *kvm)
 {
@@ -156,13 +155,13 @@ static unsigned int flush_dirty_cpus(struct kvm *kvm)
 	return atomic_read(&flushed);
 }
 
-/* Without two-dimensional paging guest PAT is never honoured: nothing changes */
+/* With shadow paging KVM never honours guest PAT, so permission changes no SPTE */
 static bool permission_changes_sptes(struct kvm *kvm)
 {
 	return tdp_enabled && kvm_mmu_may_ignore_guest_pat(kvm);
 }
 
-/* SPTEs that are made from now on honour or ignore guest PAT as permission says */
+/* The SPTEs that replace them honour guest PAT if there is permission */
 static void zap_all_sptes(struct kvm *kvm)
 {
 	int idx = srcu_read_lock(&kvm->srcu);
@@ -185,9 +184,9 @@ static void edge_done(struct kvm *kvm, bool on, bool zapped,
 }
 
 /*
- * Permission is visible first, so that an SPTE which is made while the old ones
- * are zapped is a new one. When the zap is done no vCPU uses an old one, and
- * what was written through them is in the caches of the CPUs in the masks.
+ * Permission becomes visible first, so that an SPTE made during the zap honours
+ * guest PAT. When the zap is done no vCPU uses an older SPTE, and what vCPUs
+ * wrote through those is in the caches of the CPUs in the masks.
  */
 static void permission_on(struct kvm *kvm)
 {
@@ -204,8 +203,8 @@ static void permission_on(struct kvm *kvm)
 }
 
 /*
- * The grace period waits for sections with preemption off only, which wait for
- * nobody but CPUs that answer an IPI. It cannot be delayed by user space.
+ * The grace period waits for sections with preemption off, and those wait for
+ * nothing but IPIs, so user space cannot delay it.
  */
 static void permission_off(struct kvm *kvm)
 {
@@ -306,8 +305,9 @@ EXPORT_SYMBOL_GPL(kvm_arch_unregister_noncoherent_dma);
  * kvm_arch_has_noncoherent_dma - Does a VM have permission?
  * @kvm: VM
  *
- * Takes no lock. The answer may be outdated at once, see the comments of the
- * callers for why they can live with that.
+ * Takes no lock, so the answer may be outdated at once. A WBINVD that acts on
+ * it does so in a section that permission_off() waits for; an SPTE made by an
+ * outdated answer is zapped by the edge.
  */
 bool kvm_arch_has_noncoherent_dma(struct kvm *kvm)
 {
@@ -382,8 +382,8 @@ int kvm_noncoherent_dma_policies(void)
 /*
  * KVM_ENABLE_CAP: -EINVAL for what KVM_CHECK_EXTENSION does not offer and for
  * arguments that must be zero, -EBUSY for FORBID where non-coherent DMA is
- * possible or promised. To NO_WBINVD the same wait leads as to permission off;
- * back from it, the flush that its edge left out is made up for.
+ * possible or reserved. Switching to NO_WBINVD waits for in-flight flushes;
+ * switching back does the flush that edges left out under NO_WBINVD.
  */
 int kvm_noncoherent_dma_set_policy(struct kvm *kvm,
 				   const struct kvm_enable_cap *cap)

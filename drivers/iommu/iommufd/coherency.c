@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which DMA of an iommufd context is non-coherent, now.
+ * Tracks which DMA of an iommufd context is non-coherent.
  *
  * An attachment is a group, or one PASID of it, on a hardware page table. It is
  * non-coherent if the paging domain does not enforce cache coherency, which is
@@ -12,7 +12,7 @@
  * A watch has begun exactly while the count of its source is not zero. The
  * count goes up before the hardware is attached and down after it is detached;
  * a replacement counts the new attachment, replaces, and uncounts the old. So
- * all of a watch's time contains all of the DMA's time.
+ * every watch of a source has begun whenever its DMA can be non-coherent.
  *
  * Counts and watches change together under the mutex of the source, which is
  * its parent's, so a watch that is added sees what is attached by then as its
@@ -34,8 +34,8 @@ source_root(struct iommufd_coherency_source *source)
 }
 
 /*
- * Asks all. When one refuses those that had agreed are told, and nobody else
- * has noticed.
+ * Asks every watch. If one refuses, ends those that agreed before it; no other
+ * watch notices.
  */
 static int watches_reserve(struct list_head *watches)
 {
@@ -52,7 +52,7 @@ static int watches_reserve(struct list_head *watches)
 err_end:
 	list_for_each_entry_continue_reverse(w, watches, item)
 		w->ops->end(w);
-	/* The automatic choice of a page table would try the next one */
+	/* -EINVAL would make the automatic choice try the next page table */
 	return rc == -EINVAL ? -EPERM : rc;
 }
 
@@ -86,8 +86,8 @@ static void watches_end(struct iommufd_coherency_source *source)
 }
 
 /*
- * Nobody begins before everybody has agreed, also those who watch the parent: a
- * refusal must be seen by none but the one who attaches.
+ * No watch begins before every watch has agreed, those of the parent included:
+ * only the one who attaches sees a refusal.
  */
 static noinline int chain_begin(struct iommufd_coherency_source *source)
 {
@@ -120,7 +120,7 @@ static noinline void chain_end(struct iommufd_coherency_source *source)
 			watches_end(s);
 }
 
-/* Where nobody watches, to count is all that an attach costs */
+/* Without watches, an attach costs only the count */
 static int source_count(struct iommufd_coherency_source *source,
 			struct iommufd_coherency_source *root)
 {
@@ -249,8 +249,8 @@ int iommufd_coherency_before(struct iommufd_device *idev, ioasid_t pasid,
 }
 
 /*
- * The hardware is not at @gone any more, but at @stays. What an automatic choice
- * has tried in vain is kept for its next try.
+ * The hardware has left @gone and is attached to @stays. When a try of the
+ * automatic choice has failed, its count is kept for the next try.
  */
 void iommufd_coherency_gone(struct iommufd_device *idev, ioasid_t pasid,
 			    struct iommufd_hw_pagetable *gone,
@@ -269,7 +269,7 @@ void iommufd_coherency_gone(struct iommufd_device *idev, ioasid_t pasid,
 		iommufd_coherency_uncount(&idev->igroup->coherency);
 }
 
-/* Page tables have been tried in vain, and after them none, or one that enforces */
+/* Drops the count of a failed try, which no later try has taken over */
 void iommufd_coherency_release_counted(struct iommufd_coherency_hold *hold)
 {
 	struct iommufd_device *idev =
@@ -429,7 +429,7 @@ void iommufd_unwatch_coherency(struct iommufd_coherency_watch *w)
 }
 EXPORT_SYMBOL_GPL(iommufd_unwatch_coherency);
 
-/* What a person sees who asks why a VM's WBINVD flushes, or does not */
+/* Expose coherency state in fdinfo for debugging */
 void iommufd_coherency_show_fdinfo(struct seq_file *m, struct file *filp)
 {
 	struct iommufd_ctx *ictx = filp->private_data;
