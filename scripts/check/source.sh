@@ -70,7 +70,7 @@ compile_alone() {
 	echo "#include <linux/$1>" > "$logs/alone.$2"
 	gcc -Iinclude/uapi -Wall -Wextra -Werror -pedantic -fsyntax-only -x "$2" -std="$3" "$logs/alone.$2"
 }
-for header in kvm_iommufd.h kvm.h; do
+for header in kvm_iommufd.h iommufd_coherency.h kvm.h; do
 	silent "include/uapi/linux/$header alone as C11" "$logs/uapi-$header-c.log" compile_alone "$header" c c11
 	silent "include/uapi/linux/$header alone as C++17" "$logs/uapi-$header-c++.log" \
 		compile_alone "$header" c++ c++17

@@ -21,6 +21,7 @@
 #include <linux/cleanup.h>
 #include <linux/iommufd.h>
 #include <linux/seq_file.h>
+#include <uapi/linux/iommufd_coherency.h>
 
 #include "iommufd_private.h"
 
@@ -428,6 +429,19 @@ void iommufd_unwatch_coherency(struct iommufd_coherency_watch *w)
 	w->source = NULL;
 }
 EXPORT_SYMBOL_GPL(iommufd_unwatch_coherency);
+
+/*
+ * For IOMMU_GET_HW_INFO. A page table that is made for the device enforces cache
+ * coherency if the second bit is set: see iommufd_hwpt_paging_alloc().
+ */
+u64 iommufd_coherency_hw_capabilities(const struct iommufd_device *idev)
+{
+	if (!IS_ENABLED(CONFIG_KVM_IOMMUFD))
+		return 0;
+	return IOMMU_HW_CAP_COHERENCY_KNOWN |
+	       (idev->enforce_cache_coherency ?
+			IOMMU_HW_CAP_COHERENCY_ENFORCEABLE : 0);
+}
 
 /* Expose coherency state in fdinfo for debugging */
 void iommufd_coherency_show_fdinfo(struct seq_file *m, struct file *filp)

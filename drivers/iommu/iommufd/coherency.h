@@ -66,6 +66,7 @@ iommufd_coherency_after(struct iommufd_device *idev, ioasid_t pasid,
 
 int iommufd_coherency_access_attach(struct iommufd_access *access);
 void iommufd_coherency_access_detach(struct iommufd_access *access);
+u64 iommufd_coherency_hw_capabilities(const struct iommufd_device *idev);
 void iommufd_coherency_show_fdinfo(struct seq_file *m, struct file *filp);
 
 #endif

@@ -18,7 +18,11 @@
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
+#include <linux/iommufd_coherency.h>
+
 #include "coherency_model.h"
+
+#define COHERENCY_CAPS	(IOMMU_HW_CAP_COHERENCY_KNOWN | IOMMU_HW_CAP_COHERENCY_ENFORCEABLE)
 
 /* Emulated machines and debug kernels are slow: only what hangs is to time out */
 #undef TEST_TIMEOUT_DEFAULT
@@ -266,6 +270,7 @@ FIXTURE(mock)
 	struct setup s;
 	struct model *m;
 	int *pts;
+	__u64 caps;
 };
 
 FIXTURE_VARIANT(mock)
@@ -287,6 +292,16 @@ FIXTURE_SETUP(mock)
 FIXTURE_TEARDOWN(mock)
 {
 	model_close(&self->s.m);
+}
+
+/* The mock IOMMU has data of its own, which nobody asks for here */
+static int hw_info(struct model *m, int dev, __u64 *caps)
+{
+	struct iommu_hw_info info = { .size = sizeof(info), .dev_id = m->devs[dev].idev };
+	int ret = ioctl(m->ctxs[m->devs[dev].ctx].fd, IOMMU_GET_HW_INFO, &info);
+
+	*caps = info.out_capabilities;
+	return ret;
 }
 
 /* What a device could have enforced does not matter, what it is on does */
@@ -332,6 +347,56 @@ TEST_F(mock, automatic_never_downgrades)
 	EXPECT_WATCHES(&self->s, true, 1);
 	EXPECT_EQ(0, model_change(m, capable, TO_IOAS(0)));
 	EXPECT_WATCHES(&self->s, false, 1);
+}
+
+/* A capability no matter what is attached, and what a page table of the device is like */
+TEST_F(mock, capabilities)
+{
+	struct model *m = self->m;
+	int devs[2] = { model_bind(m, 0, false, NONE), model_bind(m, 0, true, NONE) };
+	int mate = model_bind(m, 0, false, devs[1]), i;
+
+	EXPECT_EQ(0, hw_info(m, devs[0], &self->caps));
+	EXPECT_EQ(IOMMU_HW_CAP_COHERENCY_KNOWN, self->caps & COHERENCY_CAPS);
+	EXPECT_EQ(0, hw_info(m, devs[1], &self->caps));
+	EXPECT_EQ(COHERENCY_CAPS, self->caps & COHERENCY_CAPS);
+	/* It is not the group's: page tables are made for a device */
+	EXPECT_EQ(0, hw_info(m, mate, &self->caps));
+	EXPECT_EQ(IOMMU_HW_CAP_COHERENCY_KNOWN, self->caps & COHERENCY_CAPS);
+	EXPECT_EQ(0, model_unbind(m, mate));
+
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, model_change(m, devs[i], TO_PT(model_alloc_pt(m, devs[i], 0))));
+		EXPECT_EQ(!i, ctx_fdinfo(m, 0, "noncoherent-attachments:"));
+		EXPECT_EQ(0, model_detach(m, devs[i]));
+	}
+	EXPECT_EQ(-EINVAL, model_change(m, devs[0], TO_PT(self->pts[ENFORCING])));
+	EXPECT_EQ(0, model_change(m, devs[1], TO_PT(self->pts[LOOSE])));
+	EXPECT_EQ(0, hw_info(m, devs[1], &self->caps));
+	EXPECT_EQ(COHERENCY_CAPS, self->caps & COHERENCY_CAPS);
+}
+
+/* A call that fails tells nothing */
+TEST_F(mock, no_capabilities)
+{
+	struct model *m = self->m;
+	int dev = model_bind(m, 0, true, NONE);
+	struct iommu_hw_info info = {
+		.size = sizeof(info), .dev_id = m->devs[dev].idev, .flags = 1,
+	};
+
+	EXPECT_EQ(-1, ioctl(m->ctxs[0].fd, IOMMU_GET_HW_INFO, &info));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	info.flags = 0;
+	info.dev_id = m->ctxs[0].ioas[0];
+	EXPECT_EQ(-1, ioctl(m->ctxs[0].fd, IOMMU_GET_HW_INFO, &info));
+	EXPECT_EQ(ENOENT, errno);
+	info.dev_id = m->devs[dev].idev;
+	info.data_len = 4096;
+	info.data_uptr = ~0ULL << 12;
+	EXPECT_EQ(-1, ioctl(m->ctxs[0].fd, IOMMU_GET_HW_INFO, &info));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(0, info.out_capabilities);
 }
 
 /* The second device of a group changes nothing, and is no less at risk */

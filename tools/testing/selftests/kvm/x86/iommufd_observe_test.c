@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <linux/iommufd_coherency.h>
+
 #include "coherency_vm.h"
 #include "kvm_util.h"
 #include "patient_harness.h"
@@ -19,6 +21,7 @@
 
 #define TRACING		"/sys/kernel/tracing/"
 #define MAX_EVENTS	512
+#define COHERENCY_CAPS	(IOMMU_HW_CAP_COHERENCY_KNOWN | IOMMU_HW_CAP_COHERENCY_ENFORCEABLE)
 
 FIXTURE(observe)
 {
@@ -98,6 +101,20 @@ TEST_F(observe, fdinfo)
 	EXPECT_EQ(watches + 1, iommufd_watches(self->iommufd));
 	EXPECT_EQ(0, iommufd_watches_begun(self->iommufd));
 	EXPECT_EQ(-1, iommufd_fdinfo(self->iommufd, "noncoherent-group"));
+}
+
+/* For a VMM that chooses page tables, before anything is attached and after */
+TEST_F(observe, capabilities)
+{
+	u64 expected = IOMMU_HW_CAP_COHERENCY_KNOWN;
+	int on = vfio_edu_is_noncoherent();
+
+	if (!on)
+		expected |= IOMMU_HW_CAP_COHERENCY_ENFORCEABLE;
+	EXPECT_EQ(expected, COHERENCY_CAPS & iommufd_capabilities(self->iommufd, self->edu.id));
+	vfio_edu_attach(&self->edu, iommufd_hwpt_alloc(self->iommufd, self->edu.id, self->ioas));
+	EXPECT_EQ(on, iommufd_fdinfo(self->iommufd, "noncoherent-attachments"));
+	EXPECT_EQ(expected, COHERENCY_CAPS & iommufd_capabilities(self->iommufd, self->edu.id));
 }
 
 static void tracefs_write(const char *file, const char *text)

@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <linux/iommufd_coherency.h>
+
 #include "coherency_vm.h"
 #include "kvm_util.h"
 #include "patient_harness.h"
@@ -48,13 +50,20 @@ static int get_attr(int device, u32 group, u64 attr, void *addr)
 TEST(feature_absent)
 {
 	struct kvm_vm *vm = vm_create_barebones();
+	int iommufd = iommufd_open();
+	struct vfio_edu edu;
 
+	vfio_edu_open(&edu, 0);
+	vfio_edu_bind(&edu, iommufd);
+	EXPECT_EQ(0, iommufd_capabilities(iommufd, edu.id) >> 32);
 	EXPECT_EQ(0, kvm_check_cap(KVM_CAP_NONCOHERENT_DMA));
 	EXPECT_EQ(0, vm_check_cap(vm, KVM_CAP_NONCOHERENT_DMA));
 	EXPECT_ERRNO(ENODEV, __kvm_create_device(vm, KVM_DEV_TYPE_IOMMUFD));
 	EXPECT_ERRNO(ENODEV, __kvm_test_create_device(vm, KVM_DEV_TYPE_IOMMUFD));
 	EXPECT_ERRNO(EINVAL, __vm_enable_cap(vm, KVM_CAP_NONCOHERENT_DMA,
 					     KVM_NONCOHERENT_DMA_FOLLOW));
+	vfio_edu_close(&edu);
+	close(iommufd);
 	kvm_vm_free(vm);
 }
 
@@ -104,6 +113,8 @@ TEST_F(uapi, layout)
 {
 	EXPECT_EQ(64, KVM_DEV_TYPE_IOMMUFD);
 	EXPECT_EQ(0x4e43, KVM_CAP_NONCOHERENT_DMA);
+	EXPECT_EQ(1ULL << 62, IOMMU_HW_CAP_COHERENCY_KNOWN);
+	EXPECT_EQ(1ULL << 63, IOMMU_HW_CAP_COHERENCY_ENFORCEABLE);
 	EXPECT_EQ(40, sizeof(struct kvm_coherency_status));
 	EXPECT_EQ(4, offsetof(struct kvm_coherency_status, flags));
 	EXPECT_EQ(8, offsetof(struct kvm_coherency_status, policy));

@@ -89,6 +89,9 @@ int __iommufd_hwpt_alloc(int iommufd, u32 dev_id, u32 pt_id, u32 flags,
 u32 iommufd_hwpt_alloc(int iommufd, u32 dev_id, u32 pt_id);
 int __iommufd_destroy(int iommufd, u32 id);
 
+/* out_capabilities of IOMMU_GET_HW_INFO for a device that is bound */
+u64 iommufd_capabilities(int iommufd, u32 dev_id);
+
 /* The number behind "@key:" in the fdinfo of a file, -1 without such a line */
 long iommufd_fdinfo(int iommufd, const char *key);
 

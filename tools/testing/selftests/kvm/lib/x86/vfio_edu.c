@@ -366,6 +366,15 @@ int __iommufd_destroy(int iommufd, u32 id)
 	return ioctl(iommufd, IOMMU_DESTROY, &destroy);
 }
 
+u64 iommufd_capabilities(int iommufd, u32 dev_id)
+{
+	struct iommu_hw_info info = { .size = sizeof(info), .dev_id = dev_id };
+
+	TEST_ASSERT(!ioctl(iommufd, IOMMU_GET_HW_INFO, &info), "IOMMU_GET_HW_INFO: %s",
+		    strerror(errno));
+	return info.out_capabilities;
+}
+
 long iommufd_fdinfo(int iommufd, const char *key)
 {
 	size_t len = strlen(key);
