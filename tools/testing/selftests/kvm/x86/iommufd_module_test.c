@@ -13,6 +13,7 @@
 
 #include "coherency_vm.h"
 #include "kvm_util.h"
+#include "noncoherent_dma.h"
 #include "patient_harness.h"
 #include "test_util.h"
 #include "vfio_edu.h"
@@ -102,6 +103,28 @@ TEST_F(module, is_not_needed_for_the_capability)
 	EXPECT_EQ(0, __vm_enable_cap(self->vm, KVM_CAP_NONCOHERENT_DMA,
 				     KVM_NONCOHERENT_DMA_FORBID));
 	EXPECT_FALSE(is_loaded());
+}
+
+/* Nobody can have modprobe run by asking for a type that no module implements */
+TEST_F(module, is_the_only_one_asked_for)
+{
+	unsigned int type;
+
+	trace_event("module/module_request", true);
+	trace_clear();
+	for (type = 0; type < KVM_DEV_TYPE_IOMMUFD; type++)
+		__kvm_test_create_device(self->vm, type);
+	EXPECT_EQ(-1, __kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD - 1));
+	EXPECT_EQ(ENODEV, errno);
+	EXPECT_EQ(-1, __kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD + 1));
+	EXPECT_EQ(ENODEV, errno);
+	EXPECT_EQ(0, trace_lines("module_request", NULL, NULL));
+	EXPECT_EQ(0, __kvm_test_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
+	EXPECT_EQ(1, trace_lines("module_request", NULL, NULL));
+	/* It is there now */
+	EXPECT_EQ(0, __kvm_test_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
+	EXPECT_EQ(1, trace_lines("module_request", NULL, NULL));
+	trace_event("module/module_request", false);
 }
 
 TEST_F(module, cannot_be_loaded)
