@@ -24,10 +24,14 @@ struct iommufd_coherency_watch;
  *           mean that another page table should be tried.
  * @begin: Every watch has agreed. When it returns everything must be in place
  *         for non-coherent DMA, which starts next. Cannot fail.
- * @end: Undoes @reserve, and @begin if that ran. No non-coherent DMA of the
- *       source is possible any more.
+ * @revoke: No non-coherent DMA of the source is possible any more. Of a watch
+ *          that has begun, takes back what @begin allowed, and leaves it to @end
+ *          to wait for those who still use it: where several watches end, all
+ *          are revoked first, and one wait can serve them all. May be NULL.
+ * @end: Undoes @reserve, and @begin if that ran. When it returns, nobody uses
+ *       what @begin allowed.
  *
- * All three run in process context under the mutex of the source and, for an
+ * All run in process context under the mutex of the source and, for an
  * attachment that changes, under the lock of its group or access. They may
  * sleep, but must not wait for user space, nor take a lock that somebody holds
  * while waiting for user space, nor add or remove a watch.
@@ -35,6 +39,7 @@ struct iommufd_coherency_watch;
 struct iommufd_coherency_ops {
 	int (*reserve)(struct iommufd_coherency_watch *w);
 	void (*begin)(struct iommufd_coherency_watch *w);
+	void (*revoke)(struct iommufd_coherency_watch *w);
 	void (*end)(struct iommufd_coherency_watch *w);
 };
 

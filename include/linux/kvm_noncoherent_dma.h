@@ -18,11 +18,12 @@ extern const struct iommufd_coherency_ops kvm_coherency_ops;
 #ifdef __KVM_HAVE_ARCH_NONCOHERENT_DMA
 /*
  * Every source of non-coherent DMA reserves, registers before the DMA can
- * begin, unregisters when it cannot happen any more, and unreserves. Only to
- * reserve can fail, by the VM's policy or type, and nobody else sees that.
- * All may sleep and none waits for user space.
+ * begin, is revoked when it cannot happen any more, and unreserves, which waits
+ * until the guest flushes no more. Only to reserve can fail, by the VM's policy
+ * or type, and nobody else sees that. All may sleep and none waits for user space.
  */
 int kvm_arch_reserve_noncoherent_dma(struct kvm *kvm);
+void kvm_arch_revoke_noncoherent_dma(struct kvm *kvm);
 void kvm_arch_unreserve_noncoherent_dma(struct kvm *kvm);
 
 /* Fills in all but size and nr_iommufds */
@@ -42,6 +43,10 @@ void kvm_arch_set_coherency_eventfd(struct kvm *kvm,
 static inline int kvm_arch_reserve_noncoherent_dma(struct kvm *kvm)
 {
 	return 0;
+}
+
+static inline void kvm_arch_revoke_noncoherent_dma(struct kvm *kvm)
+{
 }
 
 static inline void kvm_arch_unreserve_noncoherent_dma(struct kvm *kvm)

@@ -30,7 +30,7 @@ machine='unpatched, 4 CPUs'
 boot_unit stock-base off 3 "run=/tests/noncoherent_dma_mask_test,upstream" -c 4
 machine='mock devices'
 tests="$tests noncoherent_dma_edge_work_test" modules='guest_pat_ignorable hold_cpu'
-boot_unit release off 111 "$words" -c 4
+boot_unit release off 112 "$words" -c 4
 machine=
 tests=noncoherent_dma_edge_work_test
 boot_unit stock off 16 "$load run=/tests/noncoherent_dma_edge_work_test,edu" -c 4

@@ -21,6 +21,6 @@ for test in $tests; do
 	words="$words run=/tests/$test"
 done
 tests="$tests noncoherent_dma_edge_work_test" modules='guest_pat_ignorable hold_cpu'
-boot_unit debug off 111 "$words" -c 4
+boot_unit debug off 112 "$words" -c 4
 
 exit "$failed"

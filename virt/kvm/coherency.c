@@ -18,16 +18,20 @@ static void kvm_coherency_begin(struct iommufd_coherency_watch *w)
 	kvm_arch_register_noncoherent_dma(w->data);
 }
 
+static void kvm_coherency_revoke(struct iommufd_coherency_watch *w)
+{
+	kvm_arch_revoke_noncoherent_dma(w->data);
+}
+
 static void kvm_coherency_end(struct iommufd_coherency_watch *w)
 {
-	if (w->begun)
-		kvm_arch_unregister_noncoherent_dma(w->data);
 	kvm_arch_unreserve_noncoherent_dma(w->data);
 }
 
 const struct iommufd_coherency_ops kvm_coherency_ops = {
 	.reserve = kvm_coherency_reserve,
 	.begin = kvm_coherency_begin,
+	.revoke = kvm_coherency_revoke,
 	.end = kvm_coherency_end,
 };
 EXPORT_SYMBOL_GPL(kvm_coherency_ops);

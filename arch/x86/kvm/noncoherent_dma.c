@@ -60,9 +60,10 @@ void kvm_noncoherent_dma_destroy(struct kvm *kvm)
 /*
  * The mask holds every CPU that the vCPU ran on since its last WBINVD that was
  * carried out: the CPUs whose caches can hold lines that it dirtied. It is kept
- * with and without permission, because an edge needs it complete. Runs with preemption off, before the vCPU can enter the guest on
- * this CPU. The bit is mostly set already, and a read is cheaper than a locked
- * write to a line that edges read from other CPUs.
+ * with and without permission, because an edge needs it complete. Runs with
+ * preemption off, before the vCPU can enter the guest on this CPU. The bit is
+ * mostly set already, and a read is cheaper than a locked write to a line that
+ * edges read from other CPUs.
  */
 void kvm_noncoherent_dma_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 {
@@ -203,17 +204,36 @@ static void permission_on(struct kvm *kvm)
 }
 
 /*
+ * The first half of an edge to off. Does not wait, so that VMs which lose
+ * permission together can share the grace period that follows the last of them.
+ */
+static void permission_revoke(struct kvm *kvm)
+{
+	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
+
+	WRITE_ONCE(nd->sources, 0);
+	nd->revoked_at = get_state_synchronize_rcu();
+	nd->revoked = true;
+}
+
+/*
+ * The second half. Whoever depends on there being no edge under way finishes it.
  * The grace period waits for sections with preemption off, and those wait for
  * nothing but IPIs, so user space cannot delay it.
  */
-static void permission_off(struct kvm *kvm)
+static void permission_off_if_revoked(struct kvm *kvm)
 {
+	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
 	bool zap = permission_changes_sptes(kvm);
 
-	WRITE_ONCE(kvm->arch.noncoherent_dma.sources, 0);
-	synchronize_rcu();
+	lockdep_assert_held(&nd->lock);
+
+	if (!nd->revoked)
+		return;
+	cond_synchronize_rcu(nd->revoked_at);
 	if (zap)
 		zap_all_sptes(kvm);
+	nd->revoked = false;
 	edge_done(kvm, false, zap, 0);
 }
 
@@ -248,13 +268,16 @@ EXPORT_SYMBOL_GPL(kvm_arch_reserve_noncoherent_dma);
  * kvm_arch_unreserve_noncoherent_dma - Undo kvm_arch_reserve_noncoherent_dma()
  * @kvm: VM
  *
- * Takes the VM's coherency mutex.
+ * If the source was revoked and was the last one, no WBINVD of the guest flushes
+ * a cache when this has returned. Takes the VM's coherency mutex, and mmu_lock
+ * inside it.
  */
 void kvm_arch_unreserve_noncoherent_dma(struct kvm *kvm)
 {
 	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
 
 	guard(mutex)(&nd->lock);
+	permission_off_if_revoked(kvm);
 	WARN_ON_ONCE(!nd->reserved);
 	nd->reserved--;
 }
@@ -273,6 +296,7 @@ void kvm_arch_register_noncoherent_dma(struct kvm *kvm)
 	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
 
 	guard(mutex)(&nd->lock);
+	permission_off_if_revoked(kvm);
 	if (!nd->sources)
 		permission_on(kvm);
 	else
@@ -280,8 +304,34 @@ void kvm_arch_register_noncoherent_dma(struct kvm *kvm)
 }
 EXPORT_SYMBOL_GPL(kvm_arch_register_noncoherent_dma);
 
+static void source_revoke(struct kvm *kvm)
+{
+	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
+
+	if (WARN_ON_ONCE(!nd->sources))
+		return;
+	if (nd->sources == 1)
+		permission_revoke(kvm);
+	else
+		WRITE_ONCE(nd->sources, nd->sources - 1);
+}
+
 /**
- * kvm_arch_unregister_noncoherent_dma - A source is not non-coherent any more
+ * kvm_arch_revoke_noncoherent_dma - A source is not non-coherent any more
+ * @kvm: VM
+ *
+ * Takes the VM's coherency mutex. If this was the last source, a WBINVD that the
+ * guest executes from now on flushes no cache; kvm_arch_unreserve_noncoherent_dma()
+ * waits for those that run, and does the rest of the edge.
+ */
+void kvm_arch_revoke_noncoherent_dma(struct kvm *kvm)
+{
+	guard(mutex)(&kvm->arch.noncoherent_dma.lock);
+	source_revoke(kvm);
+}
+
+/**
+ * kvm_arch_unregister_noncoherent_dma - Revoke a source, and wait
  * @kvm: VM
  *
  * Takes the VM's coherency mutex, and mmu_lock inside it. If this was the last
@@ -289,15 +339,9 @@ EXPORT_SYMBOL_GPL(kvm_arch_register_noncoherent_dma);
  */
 void kvm_arch_unregister_noncoherent_dma(struct kvm *kvm)
 {
-	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
-
-	guard(mutex)(&nd->lock);
-	if (WARN_ON_ONCE(!nd->sources))
-		return;
-	if (nd->sources == 1)
-		permission_off(kvm);
-	else
-		WRITE_ONCE(nd->sources, nd->sources - 1);
+	guard(mutex)(&kvm->arch.noncoherent_dma.lock);
+	source_revoke(kvm);
+	permission_off_if_revoked(kvm);
 }
 EXPORT_SYMBOL_GPL(kvm_arch_unregister_noncoherent_dma);
 
@@ -306,7 +350,7 @@ EXPORT_SYMBOL_GPL(kvm_arch_unregister_noncoherent_dma);
  * @kvm: VM
  *
  * Takes no lock, so the answer may be outdated at once. A WBINVD that acts on
- * it does so in a section that permission_off() waits for; an SPTE made by an
+ * it does so in a section that an edge to off waits for; an SPTE made by an
  * outdated answer is zapped by the edge.
  */
 bool kvm_arch_has_noncoherent_dma(struct kvm *kvm)
@@ -330,6 +374,7 @@ void kvm_arch_get_coherency_status(struct kvm *kvm,
 	unsigned long i;
 
 	guard(mutex)(&nd->lock);
+	permission_off_if_revoked(kvm);
 	status->flags = 0;
 	if (nd->sources)
 		status->flags |= KVM_COHERENCY_NONCOHERENT;
@@ -399,6 +444,7 @@ int kvm_noncoherent_dma_set_policy(struct kvm *kvm,
 		return -EINVAL;
 
 	guard(mutex)(&nd->lock);
+	permission_off_if_revoked(kvm);
 	if (policy == KVM_NONCOHERENT_DMA_FORBID &&
 	    (nd->sources || nd->reserved))
 		return -EBUSY;

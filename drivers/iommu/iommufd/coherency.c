@@ -69,6 +69,20 @@ static void watches_begin(struct iommufd_coherency_source *source,
 	}
 }
 
+static void watch_revoke(struct iommufd_coherency_watch *w)
+{
+	if (w->begun && w->ops->revoke)
+		w->ops->revoke(w);
+}
+
+static void watches_revoke(struct iommufd_coherency_source *source)
+{
+	struct iommufd_coherency_watch *w;
+
+	list_for_each_entry(w, &source->watches, item)
+		watch_revoke(w);
+}
+
 static void watch_end(struct iommufd_coherency_source *source,
 		      struct iommufd_coherency_watch *w)
 {
@@ -112,10 +126,14 @@ err_end:
 	return rc;
 }
 
+/* Every watch is revoked before one is ended, so that they wait together */
 static noinline void chain_end(struct iommufd_coherency_source *source)
 {
 	struct iommufd_coherency_source *s;
 
+	for (s = source; s; s = s->parent)
+		if (!s->nr_noncoherent)
+			watches_revoke(s);
 	for (s = source; s; s = s->parent)
 		if (!s->nr_noncoherent)
 			watches_end(s);
@@ -424,8 +442,10 @@ void iommufd_unwatch_coherency(struct iommufd_coherency_watch *w)
 	guard(mutex)(&source_root(source)->lock);
 	list_del(&w->item);
 	source_root(source)->nr_watches--;
-	if (w->begun)
+	if (w->begun) {
+		watch_revoke(w);
 		watch_end(source, w);
+	}
 	w->source = NULL;
 }
 EXPORT_SYMBOL_GPL(iommufd_unwatch_coherency);

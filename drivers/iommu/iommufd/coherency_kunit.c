@@ -20,6 +20,7 @@ struct test_watch {
 	int refuse;
 	int reserves;
 	int begins;
+	int revokes;
 	int ends;
 };
 
@@ -33,6 +34,8 @@ struct coherency_test {
 	struct test_watch w[NR_WATCHES];
 	/* What @w[0] was while the hardware was busy */
 	bool begun_in_hw;
+	/* A watch was ended, and another one that ends as well not revoked yet */
+	bool ended_early;
 };
 
 static const struct file_operations test_fops = {};
@@ -57,8 +60,24 @@ static void test_begin(struct iommufd_coherency_watch *w)
 	to_test_watch(w)->begins++;
 }
 
+static void test_revoke(struct iommufd_coherency_watch *w)
+{
+	to_test_watch(w)->revokes++;
+}
+
 static void test_end(struct iommufd_coherency_watch *w)
 {
+	to_test_watch(w)->ends++;
+}
+
+/* One whose data is the test: at its end all watches have to be revoked */
+static void test_last_end(struct iommufd_coherency_watch *w)
+{
+	struct coherency_test *t = w->data;
+	int i;
+
+	for (i = 0; i < NR_WATCHES; i++)
+		t->ended_early |= t->w[i].revokes != t->w[i].begins;
 	to_test_watch(w)->ends++;
 }
 
@@ -66,6 +85,13 @@ static const struct iommufd_coherency_ops test_ops = {
 	.reserve = test_reserve,
 	.begin = test_begin,
 	.end = test_end,
+};
+
+static const struct iommufd_coherency_ops test_revoke_ops = {
+	.reserve = test_reserve,
+	.begin = test_begin,
+	.revoke = test_revoke,
+	.end = test_last_end,
 };
 
 static struct iommufd_group *test_group_create(struct kunit *test,
@@ -580,6 +606,43 @@ static void unwatch_while_begun(struct kunit *test)
 	unwatch(t, 1);
 }
 
+/* Those on the group and those on its context, so that they can wait together */
+static void all_are_revoked_before_one_ends(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+	struct iommufd_coherency_source *group =
+		iommufd_device_coherency(&t->idev[0]);
+	int i;
+
+	for (i = 0; i < NR_WATCHES; i++) {
+		iommufd_coherency_watch_init(&t->w[i].watch, &test_revoke_ops, t);
+		KUNIT_ASSERT_EQ(test, iommufd_watch_coherency(i ? group->parent : group,
+							      &t->w[i].watch), 0);
+	}
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	detach(t, 0, &t->loose[0]);
+	KUNIT_EXPECT_FALSE(test, t->ended_early);
+	for (i = 0; i < NR_WATCHES; i++) {
+		expect_events(test, &t->w[i], 1, 1, 1);
+		KUNIT_EXPECT_EQ(test, t->w[i].revokes, 1);
+	}
+
+	/* What has not begun is not revoked: here the last to be asked refuses */
+	t->w[1].refuse = -EPERM;
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), -EPERM);
+	KUNIT_EXPECT_EQ(test, t->w[0].revokes, 1);
+	t->w[1].refuse = 0;
+
+	/* One that leaves, in the midst of DMA */
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	unwatch(t, 0);
+	KUNIT_EXPECT_EQ(test, t->w[0].revokes, 2);
+	KUNIT_EXPECT_EQ(test, t->w[1].revokes, 1);
+	detach(t, 0, &t->loose[0]);
+	unwatch(t, 1);
+	unwatch(t, 2);
+}
+
 /* As the loop over the page tables of an IOAS does */
 static int try(struct coherency_test *t, int dev, struct iommufd_hwpt_paging *old,
 	       struct iommufd_hwpt_paging *new, int hw_rc)
@@ -665,6 +728,7 @@ static struct kunit_case coherency_test_cases[] = {
 	KUNIT_CASE(source_without_parent),
 	KUNIT_CASE(batch_is_all_or_nothing),
 	KUNIT_CASE(unwatch_while_begun),
+	KUNIT_CASE(all_are_revoked_before_one_ends),
 	KUNIT_CASE(one_hold_spans_failed_tries),
 	KUNIT_CASE(automatic_choice_never_downgrades),
 	{}

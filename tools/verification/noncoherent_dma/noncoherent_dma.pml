@@ -115,6 +115,7 @@ c_code {
 bool vm_lock;
 byte reserved;		/* sources that may begin, begun ones included */
 byte begun;		/* sources that have begun */
+bool revoked;		/* permission has gone, and the off-edge is not done */
 bool permission;	/* read without the lock */
 byte policy;		/* read without the lock */
 byte mask[2];		/* per vCPU: the CPUs that may hold lines of it */
@@ -308,10 +309,30 @@ inline kvm_reserve()
 #define edge_unlock()	unlock(vm_lock)
 #endif
 
+/*
+ * The second half of the off-edge, with the VM's lock held. Blocks where it waits for
+ * WBINVDs, so that others run meanwhile, but nobody who needs that lock.
+ */
+inline off_edge_done()
+{
+	if
+	:: revoked ->
+		wait_for_wbinvd();
+		zap();
+		revoked = false;
+		edge = NO_EDGE
+	:: else
+	fi
+}
+
 inline kvm_begin(s)
 {
 	atomic {
 		edge_lock();
+#ifndef MUTATE_REVOKED_LEFT	/* MUTATE_REVOKED_LEFT: EDGES_ONLY IGNORES_PAT
+				 * does not finish the off-edge first */
+		off_edge_done();
+#endif
 		begun++;
 		at_edge = begun == 1;
 		if
@@ -381,7 +402,8 @@ inline kvm_begin(s)
 }
 
 /*
- * In two steps: the edge is visible, and its work is done.
+ * In two halves, with the lock given up in between: iommufd revokes in all VMs, and
+ * then ends in all.
  */
 inline kvm_end_visible(s)
 {
@@ -393,32 +415,27 @@ inline kvm_end_visible(s)
 		fi;
 		edge_lock();
 		begun--;
-		at_edge = begun == 0;
 		if
-		:: at_edge ->
+		:: begun == 0 ->
 			set_permission(false);
 			start_grace_period();
+			revoked = true;
 			if
 			:: srcu_held -> cover(EDGE_WITH_VCPU_STUCK)
 			:: else
 			fi
 		:: else -> cover(SECOND_END)
-		fi
+		fi;
+		edge_unlock()
 	}
 }
 
 inline kvm_end_done(s)
 {
 	atomic {
-		if
-		:: at_edge ->
-			wait_for_wbinvd();
-			zap()
-		:: else
-		fi;
-		at_edge = false;
-		edge = NO_EDGE;
-		edge_unlock();
+		lock(vm_lock);
+		off_edge_done();
+		unlock(vm_lock);
 		kvm_unreserve(s)
 	}
 }
@@ -743,6 +760,7 @@ proctype vmm()
 		says_follow = false;
 		must = 0;
 		lock(vm_lock);
+		off_edge_done();
 		policy = NO_WBINVD;
 		start_grace_period()
 	   };
@@ -758,6 +776,7 @@ proctype vmm()
 		!says_follow ->
 		says_no_wbinvd = false;
 		lock(vm_lock);
+		off_edge_done();
 #ifdef IGNORES_PAT
 		owed = policy == NO_WBINVD && begun;
 #endif
@@ -784,6 +803,7 @@ proctype vmm()
 	:: atomic {
 		policy != FORBID MAY_CALL ->
 		lock(vm_lock);
+		off_edge_done();
 		if
 #ifdef MUTATE_FORBID_BEGUN	/* MUTATE_FORBID_BEGUN: POLICY_HOLDS POLICY
 				 * asks what has begun, not what is reserved */

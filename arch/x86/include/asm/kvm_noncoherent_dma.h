@@ -20,6 +20,12 @@ struct kvm_noncoherent_dma {
 	unsigned int sources;
 	/* Reserved sources, whether or not they are registered */
 	unsigned int reserved;
+	/*
+	 * Permission has gone, and the edge is not done: it waits for a grace
+	 * period after @revoked_at, as the RCU functions for polling have it.
+	 */
+	bool revoked;
+	unsigned long revoked_at;
 	/* KVM_NONCOHERENT_DMA_* */
 	u32 policy;
 	struct eventfd_ctx *eventfd;

@@ -455,6 +455,7 @@ struct adder {
 	struct mock_iommufd *attached;
 	int access;
 	int device;
+	int fd;
 	bool wanted;
 	bool returned;
 };
@@ -471,17 +472,19 @@ static void *adder_work(void *data)
 		TEST_ASSERT(!mock_access_change(adder->attached, adder->access,
 						adder->attached->ioas), "attach of an access");
 	} else {
-		coherency_add(adder->device, source.fd);
-		oracle_end();
+		coherency_add(adder->device, adder->fd);
+		if (adder->fd == source.fd)
+			oracle_end();
 	}
 	__atomic_store_n(&adder->returned, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
 /* Before a CPU is held: a new thread may have to wait for all of them */
-static void adder_create(struct adder *adder, struct vm *vm)
+static void adder_create(struct adder *adder, struct vm *vm, int fd)
 {
 	adder->device = vm->device;
+	adder->fd = fd;
 	TEST_ASSERT(!pthread_create(&adder->thread, NULL, adder_work, adder), "pthread_create");
 }
 
@@ -534,7 +537,7 @@ static void second_create(struct second *second, struct vm *vm)
 	coherency_add(vm->device, second->mock.fd);
 	second->slow = mock_slow_watch(&second->mock);
 	second->adder.attached = &second->mock;
-	adder_create(&second->adder, vm);
+	adder_create(&second->adder, vm, -1);
 }
 
 static void second_start(struct second *second)
@@ -573,7 +576,7 @@ static void test_waits(bool edu)
 
 	create(&vm, 1, 1);
 	wbinvd_vcpu_migrate(&vm.v[0], 2);
-	adder_create(&adder, &vm);
+	adder_create(&adder, &vm, source.fd);
 	if (!edu)
 		second_create(&second, &vm);
 	faults = debugfs_stat(vm.vm, "pf_fixed");
@@ -599,6 +602,92 @@ static void test_waits(bool edu)
 	destroy(&vm);
 }
 
+struct detacher {
+	pthread_t thread;
+	pid_t tid;
+	struct mock_iommufd mock;
+	uint32_t dev;
+	bool wanted;
+	bool returned;
+};
+
+static void *detacher_work(void *data)
+{
+	struct detacher *d = data;
+
+	pin_self(3);
+	__atomic_store_n(&d->tid, gettid(), __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&d->wanted, __ATOMIC_ACQUIRE))
+		sched_yield();
+	mock_detach(&d->mock, d->dev);
+	__atomic_store_n(&d->returned, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Until it waits for a grace period, which nothing but that makes it do */
+static void detacher_wait_asleep(struct detacher *d)
+{
+	char path[64], state = 0;
+	FILE *stat;
+
+	while (!__atomic_load_n(&d->tid, __ATOMIC_ACQUIRE))
+		sched_yield();
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", d->tid);
+	while (state != 'D') {
+		TEST_ASSERT(!__atomic_load_n(&d->returned, __ATOMIC_ACQUIRE),
+			    "the detach did not wait for a grace period");
+		stat = fopen(path, "r");
+		TEST_ASSERT(stat && fscanf(stat, "%*d (%*[^)]) %c", &state) == 1, "%s", path);
+		fclose(stat);
+		sched_yield();
+	}
+}
+
+/*
+ * Two VMs lose permission together and wait: no grace period ends while a CPU is held. One
+ * of them gets a source meanwhile, for which the edge to off has to be over first.
+ */
+static void test_meanwhile(void)
+{
+	struct kvm_coherency_status status;
+	struct detacher d = { .mock = mock_iommufd_open() };
+	struct mock_iommufd other = mock_iommufd_open();
+	struct adder adder = {};
+	struct vm first, second;
+
+	create(&first, 1, 1);
+	create(&second, 1, 1);
+	d.dev = mock_attach(&d.mock);
+	mock_attach(&other);
+	coherency_add(first.device, d.mock.fd);
+	coherency_add(second.device, d.mock.fd);
+	adder_create(&adder, &second, other.fd);
+	TEST_ASSERT(!pthread_create(&d.thread, NULL, detacher_work, &d), "pthread_create");
+
+	hold("2");
+	__atomic_store_n(&d.wanted, true, __ATOMIC_RELEASE);
+	detacher_wait_asleep(&d);
+	adder_start(&adder);
+	sleep_us(STILL_WAITS_MS * 1000);
+	TEST_ASSERT(!adder_returned(&adder), "an edge to on did not wait for the one to off");
+	hold("-1");
+	pthread_join(d.thread, NULL);
+	pthread_join(adder.thread, NULL);
+
+	status = coherency_status(first.device);
+	TEST_ASSERT(status.edges == 2 && !status.flags, "the first VM has had %llu edges",
+		    (unsigned long long)status.edges);
+	status = coherency_status(second.device);
+	TEST_ASSERT(status.edges == 3 && status.flags & KVM_COHERENCY_NONCOHERENT,
+		    "the second VM has had %llu edges", (unsigned long long)status.edges);
+	passed("a source that begins while an edge to off is not over waits for it");
+
+	destroy(&first);
+	destroy(&second);
+	mock_iommufd_close(&d.mock);
+	mock_iommufd_close(&other);
+}
+
 int main(int argc, char **argv)
 {
 	bool edu = argc > 1 && !strcmp(argv[1], "edu");
@@ -618,6 +707,8 @@ int main(int argc, char **argv)
 	test_policy();
 	test_sptes();
 	test_waits(edu);
+	if (!edu)
+		test_meanwhile();
 	trace_setup(false);
 	write_file("/sys/kernel/rcu_expedited", "0");
 	write_file("/proc/sys/kernel/sched_rt_runtime_us", "950000");

@@ -16,6 +16,8 @@
 
 #define ROUNDS		50
 #define FLOODERS	3
+#define MANY_VMS	16
+#define MANY_ROUNDS	8
 
 #define ALL_POLICIES	(BIT(KVM_NONCOHERENT_DMA_FOLLOW) | BIT(KVM_NONCOHERENT_DMA_FORBID) | \
 			 BIT(KVM_NONCOHERENT_DMA_NO_WBINVD))
@@ -358,6 +360,14 @@ static void wait_for_floods(struct wbinvd_vcpu *v, unsigned int nr)
 		wait_until(&v[i].guest->flooded, v[i].guest->flooded + 2, "flood of WBINVDs");
 }
 
+static void wait_for_vms(struct vm *vms, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		wait_for_floods(&vms[i].v, 1);
+}
+
 /*
  * Takes permission away while vCPUs are in the midst of WBINVDs, by policy and
  * by detach. What the oracle counts after the call has returned is a leftover.
@@ -428,6 +438,115 @@ static void test_no_leftover(void)
 	mock_iommufd_close(&mock);
 	kvm_vm_free(vm);
 	passed("no WBINVD is left over");
+}
+
+static void count_start(const char *text, void *data)
+{
+	unsigned int *nr = data;
+
+	*nr += !!strstr(text, " start");
+}
+
+/*
+ * However many VMs lose permission by one detach, they wait for one grace period. What else
+ * goes on asks for grace periods of its own, so the least of all rounds counts; one for
+ * each VM would be in every round.
+ */
+static void test_grace_periods(void)
+{
+	struct mock_iommufd mock = mock_iommufd_open();
+	unsigned int i, round, nr, least = UINT_MAX;
+	struct vm vms[MANY_VMS];
+	uint32_t attached;
+
+	for (i = 0; i < MANY_VMS; i++) {
+		vms[i] = create();
+		coherency_add(vms[i].device, mock.fd);
+	}
+	for (round = 1; round <= MANY_ROUNDS; round++) {
+		attached = mock_attach(&mock);
+		trace_clear();
+		trace_event("rcu/rcu_grace_period", true);
+		mock_detach(&mock, attached);
+		trace_event("rcu/rcu_grace_period", false);
+		for (i = 0; i < MANY_VMS; i++)
+			check(&vms[i], 0, 2 * round, 2, "a detach with many VMs");
+		nr = 0;
+		trace_lines("rcu_grace_period", count_start, &nr);
+		if (nr < least)
+			least = nr;
+	}
+	printf("# %u VMs lost permission in %u grace periods\n", MANY_VMS, least);
+	TEST_ASSERT(least, "permission went without a grace period");
+	TEST_ASSERT(least < MANY_VMS / 2, "%u VMs lost permission in %u grace periods", MANY_VMS,
+		    least);
+
+	for (i = 0; i < MANY_VMS; i++)
+		destroy(&vms[i]);
+	mock_iommufd_close(&mock);
+	passed("VMs that lose permission together wait together");
+}
+
+/* No VM is let go before the WBINVDs of its own guest are over, whoever waits first */
+static void test_no_leftover_of_many(void)
+{
+	struct mock_iommufd mock = mock_iommufd_open();
+	unsigned int nr_cpus = get_nprocs();
+	bool few = nr_cpus < WBINVD_GUEST_FIRST_CPU + FLOODERS;
+	unsigned int nr = few ? 1 : FLOODERS;
+	unsigned int rounds = nr > 1 ? 10 * ROUNDS : ROUNDS;
+	struct vm vms[FLOODERS];
+	uint32_t attached;
+	unsigned int i;
+
+	pin_self(nr_cpus - 1);
+	for (i = nr; i--;) {
+		vms[i] = create();
+		coherency_add(vms[i].device, mock.fd);
+		vms[i].v.guest->flood = 1;
+		wbinvd_vcpu_start(&vms[i].v);
+		wbinvd_vcpu_migrate(&vms[i].v, few ? 0 : WBINVD_GUEST_FIRST_CPU + i);
+	}
+	oracle_rounds(8, rounds, "0", "no flush of any VM after the detach has returned");
+	for (i = 0; i < rounds; i++) {
+		attached = mock_attach(&mock);
+		wait_for_vms(vms, nr);
+		mock_detach(&mock, attached);
+		oracle_mark(8);
+		wait_for_vms(vms, nr);
+		oracle_end();
+	}
+	for (i = 0; i < nr; i++) {
+		wbinvd_vcpu_stop(&vms[i].v);
+		destroy(&vms[i]);
+	}
+	mock_iommufd_close(&mock);
+	passed("no WBINVD is left over of several VMs");
+}
+
+/* The edge that one source ends and another begins are two, whoever does the work of the first */
+static void test_revoked_and_back(void)
+{
+	struct mock_iommufd mock = mock_iommufd_open(), other = mock_iommufd_open();
+	uint32_t attached, others;
+	struct vm vm = create();
+	unsigned int i;
+
+	coherency_add(vm.device, mock.fd);
+	coherency_add(vm.device, other.fd);
+	for (i = 0; i < 3; i++) {
+		attached = mock_attach(&mock);
+		others = mock_attach(&other);
+		check(&vm, ON, 2 * i + 1, 1, "two sources");
+		mock_detach(&mock, attached);
+		check(&vm, ON, 2 * i + 1, 0, "one of two sources is left");
+		mock_detach(&other, others);
+		check(&vm, 0, 2 * i + 2, 1, "no source is left");
+	}
+	destroy(&vm);
+	mock_iommufd_close(&mock);
+	mock_iommufd_close(&other);
+	passed("permission goes with the last of two sources");
 }
 
 struct wbinvd_lines {
@@ -518,5 +637,11 @@ int main(void)
 	test_no_wbinvd();
 	test_visibility();
 	test_no_leftover();
+	test_revoked_and_back();
+	test_no_leftover_of_many();
+	if (!access(TRACING "events/rcu/rcu_grace_period", F_OK))
+		test_grace_periods();
+	else
+		passed("VMs that lose permission together # SKIP no CONFIG_RCU_TRACE");
 	return 0;
 }
