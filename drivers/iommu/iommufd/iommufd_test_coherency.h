@@ -41,7 +41,13 @@ enum iommu_test_coherency_op {
 enum {
 	/* All page tables that are made for the device enforce cache coherency */
 	MOCK_FLAGS_DEVICE_ENFORCE_COHERENCY = 1 << 16,
+	/* The IOMMU wants a window for MSIs, which software sets up in each page table */
+	MOCK_FLAGS_DEVICE_SW_MSI = 1 << 17,
 };
+
+/* That window, within the aperture */
+#define MOCK_SW_MSI_START	(MOCK_APERTURE_START + 0x1000000UL)
+#define MOCK_SW_MSI_LENGTH	0x100000UL
 
 enum {
 	/* A device does DMA to what the access pins, and nobody knows if it snoops */

@@ -26,10 +26,24 @@
 static DEFINE_SPINLOCK(fail_lock);
 
 void mock_coherency_init(struct mock_coherency *coherency,
-			 struct iommu_group *group)
+			 struct iommu_group *group, unsigned long dev_flags)
 {
 	mutex_init(&coherency->lock);
 	coherency->group = group;
+	coherency->sw_msi = dev_flags & MOCK_FLAGS_DEVICE_SW_MSI;
+}
+
+void mock_coherency_get_resv_regions(struct device *dev, struct list_head *head)
+{
+	struct iommu_resv_region *region;
+
+	if (!mock_dev_coherency(dev)->sw_msi)
+		return;
+	region = iommu_alloc_resv_region(MOCK_SW_MSI_START, MOCK_SW_MSI_LENGTH,
+					 IOMMU_WRITE, IOMMU_RESV_SW_MSI,
+					 GFP_KERNEL);
+	if (region)
+		list_add_tail(&region->list, head);
 }
 
 struct iommu_group *mock_coherency_device_group(struct device *dev)

@@ -5,6 +5,7 @@
 #ifndef __IOMMUFD_SELFTEST_COHERENCY_H
 #define __IOMMUFD_SELFTEST_COHERENCY_H
 
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
@@ -23,6 +24,7 @@ struct mock_coherency {
 	bool attached;
 	/* To join while the device is added, or NULL */
 	struct iommu_group *group;
+	bool sw_msi;
 	/*
 	 * The hardware: on a page table that does not enforce coherency. Changes
 	 * under the lock of the core's group.
@@ -41,8 +43,9 @@ bool mock_access_is_noncoherent(struct iommufd_access *access);
 struct iommufd_access *mock_access_get(int fd, struct file **file);
 
 void mock_coherency_init(struct mock_coherency *coherency,
-			 struct iommu_group *group);
+			 struct iommu_group *group, unsigned long dev_flags);
 struct iommu_group *mock_coherency_device_group(struct device *dev);
+void mock_coherency_get_resv_regions(struct device *dev, struct list_head *head);
 int mock_coherency_should_fail(struct mock_coherency *coherency);
 int mock_coherency_change(struct mock_coherency *coherency,
 			  struct iommufd_device *idev, u32 *pt_id);

@@ -8,7 +8,11 @@
  *
  * Needs failslab in debugfs.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
@@ -238,6 +242,106 @@ TEST_F(fail, access)
 				    model_access_change(m, access, NONE)));
 	EXPECT_TRUE(watch_state(m, self->watches[0]).begun);
 	EXPECT_FALSE(watch_state(m, self->watches[1]).begun);
+}
+
+FIXTURE(msi)
+{
+	int fd;
+	int fail_nth_fd;
+	__u32 ioas;
+	__u32 stdev;
+	__u32 pts[2];
+};
+
+FIXTURE_SETUP(msi)
+{
+	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };
+	struct iommu_test_cmd bind = {
+		.size = sizeof(bind),
+		.op = IOMMU_TEST_OP_MOCK_BIND,
+		.mock_domain_flags.dev_flags = MOCK_FLAGS_DEVICE_SW_MSI,
+	};
+	struct iommu_hwpt_alloc hwpt = { .size = sizeof(hwpt) };
+	int i;
+
+	ASSERT_TRUE(write_file(DEBUGFS "failslab/ignore-gfp-wait", "N"));
+	ASSERT_TRUE(write_file(DEBUGFS "failslab/verbose", "0"));
+	ASSERT_TRUE(write_file(DEBUGFS "fail_iommufd/verbose", "0"));
+	self->fail_nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	self->fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->fail_nth_fd);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioctl(self->fd, IOMMU_IOAS_ALLOC, &ioas));
+	self->ioas = ioas.out_ioas_id;
+	ASSERT_EQ(0, ioctl(self->fd, IOMMU_TEST_CMD, &bind));
+	self->stdev = bind.mock_domain_flags.out_stdev_id;
+	hwpt.dev_id = bind.mock_domain_flags.out_idev_id;
+	hwpt.pt_id = self->ioas;
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ioctl(self->fd, IOMMU_HWPT_ALLOC, &hwpt));
+		self->pts[i] = hwpt.out_hwpt_id;
+	}
+}
+
+FIXTURE_TEARDOWN(msi)
+{
+	close(self->fail_nth_fd);
+	close(self->fd);
+}
+
+static int change(FIXTURE_DATA(msi) * self, int pt)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+		.id = self->stdev,
+		.mock_domain_replace.pt_id = self->pts[pt],
+	};
+
+	return ioctl(self->fd, IOMMU_TEST_CMD, &cmd);
+}
+
+/* How many ranges may be mapped: the window lies between two */
+static int nr_ranges(FIXTURE_DATA(msi) * self)
+{
+	struct iommu_ioas_iova_ranges cmd = { .size = sizeof(cmd), .ioas_id = self->ioas };
+
+	return ioctl(self->fd, IOMMU_IOAS_IOVA_RANGES, &cmd) && errno == EMSGSIZE ?
+	       (int)cmd.num_iovas : -1;
+}
+
+/* Returns whether the allocation that was to fail was made */
+static bool change_faulty(FIXTURE_DATA(msi) * self, int nth, int *ret)
+{
+	char left[16] = {};
+
+	if (dprintf(self->fail_nth_fd, "%d", nth) < 0)
+		return false;
+	*ret = change(self, 1);
+	if (pread(self->fail_nth_fd, left, sizeof(left) - 1, 0) <= 0)
+		return false;
+	dprintf(self->fail_nth_fd, "0");
+	return atoi(left) == 0;
+}
+
+/* A replacement within an IOAS that fails leaves the window reserved there */
+TEST_F(msi, stays_reserved)
+{
+	int nth, ret, failures = 0;
+
+	ASSERT_EQ(1, nr_ranges(self));
+	ASSERT_EQ(0, change(self, 0));
+	ASSERT_EQ(2, nr_ranges(self));
+	for (nth = 1; change_faulty(self, nth, &ret); nth++) {
+		ASSERT_GT(MAX_FAULTS, nth);
+		EXPECT_EQ(2, nr_ranges(self));
+		failures += ret < 0;
+		if (!ret)
+			ASSERT_EQ(0, change(self, 0));
+	}
+	EXPECT_EQ(0, ret);
+	EXPECT_LT(0, failures);
+	EXPECT_EQ(2, nr_ranges(self));
 }
 
 TEST_HARNESS_MAIN
