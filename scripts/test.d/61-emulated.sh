@@ -19,7 +19,7 @@ for flavor in release debug; do
 	FLAVOR=$flavor "$TOP/scripts/selftests/build-vfio-module.sh" >&2
 	# From where the KVM selftests are
 	tests="vfio_emulated_test ../../vfio-$flavor/emulated_dma.ko"
-	boot_unit $flavor off 18 "$words"
+	boot_unit $flavor off 21 "$words"
 done
 
 exit "$failed"

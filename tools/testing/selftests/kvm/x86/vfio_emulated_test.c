@@ -156,24 +156,37 @@ static void test_cdev(void)
 	close(fd);
 }
 
+static int group_open(void)
+{
+	char path[64], target[256] = {};
+
+	TEST_ASSERT(readlink(DEVICE "/iommu_group", target, sizeof(target) - 1) > 0,
+		    DEVICE "/iommu_group: %s", strerror(errno));
+	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(target, '/') + 1);
+	return open_path_or_exit(path, O_RDWR);
+}
+
+static int group_device(int group)
+{
+	int fd = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, EMULATED_DMA_NAME);
+
+	TEST_ASSERT(fd >= 0, "VFIO_GROUP_GET_DEVICE_FD: %s", strerror(errno));
+	return fd;
+}
+
 /* Closed while attached: VFIO unbinds the device, and that detaches it */
 static void test_group(void)
 {
 	struct vfio_vm v = vfio_vm_open();
 	int group, fd, other, iommufd;
-	char path[64], target[256] = {};
 	uint64_t ns;
 
-	TEST_ASSERT(readlink(DEVICE "/iommu_group", target, sizeof(target) - 1) > 0,
-		    DEVICE "/iommu_group: %s", strerror(errno));
-	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(target, '/') + 1);
-	group = open_path_or_exit(path, O_RDWR);
+	group = group_open();
 	iommufd = iommufd_open();
 	vfio_group_set_container(group, iommufd);
 	vfio_vm_add(&v, group);
 	vfio_vm_step(&v, false, "group in an iommufd's container");
-	fd = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, EMULATED_DMA_NAME);
-	TEST_ASSERT(fd >= 0, "VFIO_GROUP_GET_DEVICE_FD: %s", strerror(errno));
+	fd = group_device(group);
 	vfio_vm_step(&v, true, "device opened by its group");
 	iommufd_ioas_map(iommufd, compat_ioas(iommufd));
 	pin(fd);
@@ -181,13 +194,48 @@ static void test_group(void)
 	trace_begin();
 	close(fd);
 	/* It is gone, and another file of the device knows when it gave back the page */
-	other = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, EMULATED_DMA_NAME);
-	TEST_ASSERT(other >= 0, "VFIO_GROUP_GET_DEVICE_FD: %s", strerror(errno));
+	other = group_device(group);
 	ns = unpinned(other);
 	trace_end(ns);
 	close(other);
 	vfio_vm_step(&v, false, "device closed");
 	vfio_vm_close(&v);
+	close(group);
+	close(iommufd);
+}
+
+/* The file that is closed last was opened when the group was in another container */
+static void test_container(void)
+{
+	struct vfio_vm v = vfio_vm_open();
+	int group, first, last, iommufd, container;
+
+	group = group_open();
+	iommufd = iommufd_open();
+	vfio_group_set_container(group, iommufd);
+	vfio_vm_add(&v, group);
+	first = group_device(group);
+	vfio_vm_step(&v, true, "opened in an iommufd's container");
+	TEST_ASSERT(!ioctl(group, VFIO_GROUP_UNSET_CONTAINER), "VFIO_GROUP_UNSET_CONTAINER: %s",
+		    strerror(errno));
+	container = vfio_group_type1(group);
+	last = group_device(group);
+	close(first);
+	TEST_ASSERT(iommufd_fdinfo(iommufd, "noncoherent-attachments") == 1,
+		    "the first of two files to be closed has detached the device");
+	close(last);
+	TEST_ASSERT(!iommufd_fdinfo(iommufd, "noncoherent-attachments"),
+		    "a device that is closed is still attached");
+	TEST_ASSERT(!ioctl(group, VFIO_GROUP_UNSET_CONTAINER), "VFIO_GROUP_UNSET_CONTAINER: %s",
+		    strerror(errno));
+	vfio_vm_step(&v, false, "closed in a type1 container");
+
+	vfio_group_set_container(group, iommufd);
+	last = group_device(group);
+	vfio_vm_step(&v, true, "opened in an iommufd's container again");
+	close(last);
+	vfio_vm_close(&v);
+	close(container);
 	close(group);
 	close(iommufd);
 }
@@ -247,6 +295,7 @@ static void test_coherent(void)
 static const struct step_test tests[] = {
 	{ "cdev", test_cdev },
 	{ "group", test_group },
+	{ "container", test_container },
 	{ "FORBID", test_forbid },
 	{ "declared coherent", test_coherent },
 };
