@@ -134,6 +134,17 @@ static void edge_flush_ipi(void *data)
 	atomic_inc(flushed);
 }
 
+/* All CPUs whose caches can hold lines that a vCPU of the VM dirtied */
+static void unite_masks(struct cpumask *cpus, struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	cpumask_clear(cpus);
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		cpumask_or(cpus, cpus, vcpu->arch.wbinvd_dirty_mask);
+}
+
 /*
  * Flushes lines that vCPUs dirtied while guest PAT was ignored: the guest takes
  * its UC stores for written to memory and does not flush them. The masks stay as
@@ -144,17 +155,36 @@ static unsigned int flush_dirty_cpus(struct kvm *kvm)
 {
 	struct cpumask *cpus = &kvm->arch.noncoherent_dma.edge_cpus;
 	atomic_t flushed = ATOMIC_INIT(0);
-	struct kvm_vcpu *vcpu;
-	unsigned long i;
 
 	lockdep_assert_held(&kvm->arch.noncoherent_dma.lock);
 
-	cpumask_clear(cpus);
-	kvm_for_each_vcpu(i, vcpu, kvm)
-		cpumask_or(cpus, cpus, vcpu->arch.wbinvd_dirty_mask);
+	unite_masks(cpus, kvm);
 	on_each_cpu_mask(cpus, edge_flush_ipi, &flushed, true);
 	return atomic_read(&flushed);
 }
+
+/**
+ * kvm_noncoherent_dma_take_over - A VM goes on where another one has stopped
+ * @kvm: VM that takes over the memory
+ * @from: VM that has dirtied lines of it
+ *
+ * A vCPU of @kvm may be any of @from, so each gets the masks of all. The caller
+ * holds the mutex of each vCPU of both, so that none is loaded. Takes the
+ * coherency mutex of @kvm.
+ */
+void kvm_noncoherent_dma_take_over(struct kvm *kvm, struct kvm *from)
+{
+	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	guard(mutex)(&nd->lock);
+	unite_masks(&nd->edge_cpus, from);
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		cpumask_or(vcpu->arch.wbinvd_dirty_mask,
+			   vcpu->arch.wbinvd_dirty_mask, &nd->edge_cpus);
+}
+EXPORT_SYMBOL_GPL(kvm_noncoherent_dma_take_over);
 
 /* With shadow paging KVM never honours guest PAT, so permission changes no SPTE */
 static bool permission_changes_sptes(struct kvm *kvm)

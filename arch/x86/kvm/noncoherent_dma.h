@@ -8,6 +8,7 @@ void kvm_noncoherent_dma_init(struct kvm *kvm);
 void kvm_noncoherent_dma_destroy(struct kvm *kvm);
 void kvm_noncoherent_dma_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void kvm_noncoherent_dma_wbinvd(struct kvm_vcpu *vcpu);
+void kvm_noncoherent_dma_take_over(struct kvm *kvm, struct kvm *from);
 int kvm_noncoherent_dma_policies(void);
 int kvm_noncoherent_dma_set_policy(struct kvm *kvm,
 				   const struct kvm_enable_cap *cap);
