@@ -3,7 +3,7 @@
 
 BASE ?= 6.12
 FLAVOR ?= release
-export BASE FLAVOR KVER KERNEL_SRC NO_INSTALL JOBS COMPARE
+export BASE FLAVOR KVER KERNEL_SRC NO_INSTALL JOBS COMPARE EDGE_GIB
 export MACHINE CPUS RUN ONLY SHARD DURATION SEED MACHINES PROGRAM UPDATE_CORPUS
 export TOP := $(CURDIR)
 
@@ -24,7 +24,8 @@ help:
 # help:   make check        the checks of the sources alone: checkpatch, sparse, W=1, kernel-doc,
 # help:                     the uAPI headers as C and C++, shellcheck
 # help:   make check-link   every combination of KVM and IOMMUFD as y and m links
-# help:   make bench        kernel instructions per operation, beside the unpatched kernel
+# help:   make bench        kernel instructions per operation, beside the unpatched kernel;
+# help:                     EDGE_GIB=4 adds edges of a guest with so much memory in small pages
 # help:   make mutate       breaks the kernel code on purpose, in one way after another, and prints
 # help:                     which test catches which, and which should have;
 # help:                     MUTATIONS="30-name 41-name" tries only those, SHARD=1/3 each third,

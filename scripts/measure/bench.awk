@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# For bench.sh: first oracle.log, then the output. The smallest count of each
+# For bench.sh: first oracle.log, then output.txt. The smallest count of each
 # phase's rounds, by operation.
 
-FILENAME != "-" {
+FILENAME == ARGV[1] {
 	if ($1 != "phase" || $2 > 65533)
 		next
 	insns = 0
