@@ -31,7 +31,7 @@
 #define FUZZ_FILES		4	/* VFIO device files */
 #define FUZZ_DEVICES		4	/* behind VFIO: two alone, two that share a group */
 #define FUZZ_GROUPS		3
-/* The first takes a type1 container, the others an iommufd */
+/* The first group prefers a type1 container, the others an iommufd */
 #define FUZZ_TYPE1_GROUP	0
 
 /* Which iommufd: by the first ones' slots, by a dup of these, or none at all */
@@ -43,6 +43,12 @@ enum {
 	FUZZ_FD_FAULT,
 	FUZZ_FD_CHOICES,
 };
+
+/* Is it type1 that the group gets in place of that iommufd? Each group can have both. */
+static inline bool fuzz_is_type1(u8 group, u8 iommufd)
+{
+	return group == FUZZ_TYPE1_GROUP ? iommufd < FUZZ_FD_ALIAS : iommufd == FUZZ_FD_NULL;
+}
 
 /* Which VFIO file: by the first ones' slots, or a group */
 enum {

@@ -792,10 +792,6 @@ static long set_type1(int group)
 	return ret;
 }
 
-/*
- * To change a group between type1 and iommufd while its devices are open confuses
- * VFIO, also without us, so a group is for one of them.
- */
 static long exec_set_container(const u8 *arg)
 {
 	int group = get(&groups[arg[0]]);
@@ -803,7 +799,7 @@ static long exec_set_container(const u8 *arg)
 
 	if (group < 0)
 		return FUZZ_SKIPPED;
-	if (arg[0] == FUZZ_TYPE1_GROUP)
+	if (fuzz_is_type1(arg[0], arg[1]))
 		return set_type1(group);
 	fd = iommufd_of(arg[1]);
 	return answer(ioctl(group, VFIO_GROUP_SET_CONTAINER, &fd));

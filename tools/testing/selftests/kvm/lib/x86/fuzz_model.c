@@ -748,11 +748,15 @@ static int effect_group_close(struct model *m, const u8 *arg)
 static int effect_set_container(struct model *m, const u8 *arg)
 {
 	struct model_group *group = &m->groups[arg[0]];
+	bool type1 = fuzz_is_type1(arg[0], arg[1]);
 	int err = 0, context = NONE;
 
-	if (arg[0] != FUZZ_TYPE1_GROUP)
+	if (!type1)
 		context = context_of(m, arg[1], &err);
 	if (err || group->container)
+		return FAILS;
+	/* An iommufd may be taken away from open devices, and owns them until they are closed */
+	if (type1 && group_is_open(m, arg[0]))
 		return FAILS;
 	group->container = true;
 	group->context = context;
