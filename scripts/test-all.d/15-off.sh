@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The patched kernel with CONFIG_KVM_IOMMUFD off: it has none of the uAPI, and kvm-vfio
-# gets wrong there what upstream does, by the same steps as on the unpatched kernel.
+# The patched kernel with CONFIG_KVM_IOMMUFD off: it has none of the uAPI, makes no VM with
+# a policy that it cannot carry out, and kvm-vfio gets wrong there what upstream does, by
+# the same steps as on the unpatched kernel.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -11,8 +12,9 @@ set -eu
 
 unit=off
 machine='CONFIG_KVM_IOMMUFD off'
-tests='iommufd_uapi_test kvm_vfio_coherency_test'
-words='run=/tests/iommufd_uapi_test,-t,feature_absent run=/tests/kvm_vfio_coherency_test,holes'
+tests='iommufd_uapi_test noncoherent_dma_param_test kvm_vfio_coherency_test'
+words='run=/tests/iommufd_uapi_test,-t,feature_absent run=/tests/noncoherent_dma_param_test,absent'
+words="$words run=/tests/kvm_vfio_coherency_test,holes"
 
 boot_unit off off 8 "$words"
 

@@ -15,6 +15,8 @@
 #include <linux/eventfd.h>
 #include <linux/kvm_host.h>
 #include <linux/kvm_noncoherent_dma.h>
+#include <linux/moduleparam.h>
+#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <asm/special_insns.h>
@@ -32,11 +34,89 @@ static bool can_deny_wbinvd(void)
 	return kvm_x86_call(has_wbinvd_exit)();
 }
 
+/* All that distinguishes one policy from another, by KVM_NONCOHERENT_DMA_* */
+static const struct policy {
+	const char *name;
+	/* A VMM may only exceed the strictness that its VM began with */
+	unsigned int strictness;
+	/* Sources are refused */
+	bool refuses;
+	/* A guest's WBINVD never flushes, which takes a CPU that intercepts it */
+	bool mutes_wbinvd;
+} policies[] = {
+	[KVM_NONCOHERENT_DMA_FOLLOW] = { "follow", 0 },
+	[KVM_NONCOHERENT_DMA_NO_WBINVD] = { "no-wbinvd", 1, .mutes_wbinvd = true },
+	[KVM_NONCOHERENT_DMA_FORBID] = { "forbid", 2, .refuses = true },
+};
+
+static int policy_by_name(const char *name)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(policies); i++)
+		if (sysfs_streq(name, policies[i].name))
+			return i;
+	return -EINVAL;
+}
+
+/*
+ * kvm.noncoherent_dma: what VMs made from now on begin with, and the loosest
+ * policy that they can have. An errno if the command line has an unknown word.
+ */
+static int default_policy = KVM_NONCOHERENT_DMA_FOLLOW;
+
+/*
+ * Parsed before KVM knows what the CPU can do, so that kvm_noncoherent_dma_init()
+ * judges it. A kernel that boots ignores the error; no VM can be made then.
+ */
+static int default_policy_set(const char *val, const struct kernel_param *kp)
+{
+	int policy = val ? policy_by_name(val) : -EINVAL;
+
+	if (policy >= 0 || system_state < SYSTEM_RUNNING)
+		WRITE_ONCE(default_policy, policy);
+	return policy < 0 ? policy : 0;
+}
+
+static const char *default_policy_name(void)
+{
+	int policy = READ_ONCE(default_policy);
+
+	return policy < 0 ? "unknown" : policies[policy].name;
+}
+
+static int default_policy_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", default_policy_name());
+}
+
+static const struct kernel_param_ops default_policy_ops = {
+	/* Without a value it is an error as well, and not left out */
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = default_policy_set,
+	.get = default_policy_get,
+};
+
+module_param_cb(noncoherent_dma, &default_policy_ops, NULL, 0644);
+MODULE_PARM_DESC(noncoherent_dma,
+		 "Loosest policy about non-coherent DMA that VMs made from now on can have: follow (default), no-wbinvd or forbid");
+
+static const struct policy *policy_of(struct kvm *kvm)
+{
+	return &policies[READ_ONCE(kvm->arch.noncoherent_dma.policy)];
+}
+
 static bool wbinvd_is_permitted(struct kvm *kvm)
 {
 	return kvm_arch_has_noncoherent_dma(kvm) &&
-	       READ_ONCE(kvm->arch.noncoherent_dma.policy) !=
-	       KVM_NONCOHERENT_DMA_NO_WBINVD;
+	       !policy_of(kvm)->mutes_wbinvd;
+}
+
+/* Can this machine and this kernel carry it out? */
+static bool policy_is_offered(int policy)
+{
+	return IS_ENABLED(CONFIG_KVM_IOMMUFD) && policy >= 0 &&
+	       (!policies[policy].mutes_wbinvd || can_deny_wbinvd());
 }
 
 static void wbinvd_ipi(void *unused)
@@ -44,11 +124,23 @@ static void wbinvd_ipi(void *unused)
 	wbinvd();
 }
 
-void kvm_noncoherent_dma_init(struct kvm *kvm)
+/* Returns -EOPNOTSUPP if nobody can carry out what kvm.noncoherent_dma demands */
+int kvm_noncoherent_dma_init(struct kvm *kvm)
 {
-	mutex_init(&kvm->arch.noncoherent_dma.lock);
+	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
+	int policy = READ_ONCE(default_policy);
+
+	if (policy != KVM_NONCOHERENT_DMA_FOLLOW && !policy_is_offered(policy)) {
+		pr_err_ratelimited("cannot carry out kvm.noncoherent_dma=%s, so no VM is created\n",
+				   default_policy_name());
+		return -EOPNOTSUPP;
+	}
+	mutex_init(&nd->lock);
+	nd->policy = policy;
+	nd->ceiling = policy;
 	if (!can_deny_wbinvd())
 		pr_warn_once("this CPU cannot intercept WBINVD: any guest's flushes the caches of the host\n");
+	return 0;
 }
 
 void kvm_noncoherent_dma_destroy(struct kvm *kvm)
@@ -287,7 +379,7 @@ int kvm_arch_reserve_noncoherent_dma(struct kvm *kvm)
 	if (kvm->arch.vm_type == KVM_X86_TDX_VM)
 		return -EPERM;
 #endif
-	if (nd->policy == KVM_NONCOHERENT_DMA_FORBID)
+	if (policies[nd->policy].refuses)
 		return -EPERM;
 	nd->reserved++;
 	return 0;
@@ -441,49 +533,60 @@ void kvm_arch_set_coherency_eventfd(struct kvm *kvm,
 }
 EXPORT_SYMBOL_GPL(kvm_arch_set_coherency_eventfd);
 
-/* KVM_CHECK_EXTENSION: the policies that this machine can carry out */
-int kvm_noncoherent_dma_policies(void)
+static bool policy_is_left(struct kvm *kvm, int policy)
 {
-	int policies = BIT(KVM_NONCOHERENT_DMA_FOLLOW) |
-		       BIT(KVM_NONCOHERENT_DMA_FORBID);
+	unsigned int ceiling = kvm->arch.noncoherent_dma.ceiling;
 
-	if (!IS_ENABLED(CONFIG_KVM_IOMMUFD))
-		return 0;
-	if (can_deny_wbinvd())
-		policies |= BIT(KVM_NONCOHERENT_DMA_NO_WBINVD);
-	return policies;
+	return policies[policy].strictness >= policies[ceiling].strictness;
 }
 
 /*
- * KVM_ENABLE_CAP: -EINVAL for what KVM_CHECK_EXTENSION does not offer and for
- * arguments that must be zero, -EBUSY for FORBID where non-coherent DMA is
- * possible or reserved. Switching to NO_WBINVD waits for in-flight flushes;
- * switching back does the flush that edges left out under NO_WBINVD.
+ * KVM_CHECK_EXTENSION: the policies that this machine can carry out; of those,
+ * with a VM, what its VMM can choose.
+ */
+int kvm_noncoherent_dma_policies(struct kvm *kvm)
+{
+	int i, mask = 0;
+
+	for (i = 0; i < ARRAY_SIZE(policies); i++)
+		if (policy_is_offered(i) && (!kvm || policy_is_left(kvm, i)))
+			mask |= BIT(i);
+	return mask;
+}
+
+/*
+ * KVM_ENABLE_CAP: -EINVAL for what the machine does not offer and for arguments
+ * that must be zero, -EPERM for what is looser than the VM began with, -EBUSY
+ * for refusing sources where non-coherent DMA is possible or reserved. When
+ * WBINVD becomes mute, waits for in-flight flushes; when it no longer is, does
+ * the flush that edges left out.
  */
 int kvm_noncoherent_dma_set_policy(struct kvm *kvm,
 				   const struct kvm_enable_cap *cap)
 {
 	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
-	u64 policy = cap->args[0];
-	bool owed;
+	unsigned int policy;
+	bool was_mute;
 
-	if (cap->flags || cap->args[1] || cap->args[2] || cap->args[3])
+	if (cap->flags || cap->args[1] || cap->args[2] || cap->args[3] ||
+	    cap->args[0] >= ARRAY_SIZE(policies))
 		return -EINVAL;
-	if (policy > KVM_NONCOHERENT_DMA_NO_WBINVD ||
-	    !(kvm_noncoherent_dma_policies() & BIT(policy)))
-		return -EINVAL;
+	policy = array_index_nospec((unsigned int)cap->args[0],
+				    ARRAY_SIZE(policies));
+	if (!(kvm_noncoherent_dma_policies(kvm) & BIT(policy)))
+		return policy_is_offered(policy) ? -EPERM : -EINVAL;
 
 	guard(mutex)(&nd->lock);
 	permission_off_if_revoked(kvm);
-	if (policy == KVM_NONCOHERENT_DMA_FORBID &&
-	    (nd->sources || nd->reserved))
+	if (policies[policy].refuses && (nd->sources || nd->reserved))
 		return -EBUSY;
-	owed = nd->policy == KVM_NONCOHERENT_DMA_NO_WBINVD && nd->sources &&
-	       permission_changes_sptes(kvm);
+	was_mute = policies[nd->policy].mutes_wbinvd;
 	WRITE_ONCE(nd->policy, policy);
-	if (policy == KVM_NONCOHERENT_DMA_NO_WBINVD && nd->sources)
+	if (!nd->sources)
+		return 0;
+	if (policies[policy].mutes_wbinvd)
 		synchronize_rcu();
-	else if (owed)
+	else if (was_mute && permission_changes_sptes(kvm))
 		flush_dirty_cpus(kvm);
 	return 0;
 }

@@ -4,12 +4,12 @@
 
 #include <linux/kvm_host.h>
 
-void kvm_noncoherent_dma_init(struct kvm *kvm);
+int kvm_noncoherent_dma_init(struct kvm *kvm);
 void kvm_noncoherent_dma_destroy(struct kvm *kvm);
 void kvm_noncoherent_dma_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void kvm_noncoherent_dma_wbinvd(struct kvm_vcpu *vcpu);
 void kvm_noncoherent_dma_take_over(struct kvm *kvm, struct kvm *from);
-int kvm_noncoherent_dma_policies(void);
+int kvm_noncoherent_dma_policies(struct kvm *kvm);
 int kvm_noncoherent_dma_set_policy(struct kvm *kvm,
 				   const struct kvm_enable_cap *cap);
 

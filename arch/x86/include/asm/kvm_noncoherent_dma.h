@@ -28,6 +28,8 @@ struct kvm_noncoherent_dma {
 	unsigned long revoked_at;
 	/* KVM_NONCOHERENT_DMA_* */
 	u32 policy;
+	/* What the VM began with, than which policy cannot be looser: constant */
+	u32 ceiling;
 	struct eventfd_ctx *eventfd;
 	/* Since the VM was made; anybody with debugfs can clear the statistic */
 	u64 edges;
