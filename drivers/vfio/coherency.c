@@ -12,7 +12,9 @@
  * watched file stays open until its watches are removed.
  */
 #include <linux/cleanup.h>
+#include <linux/iommu.h>
 #include <linux/iommufd.h>
+#include <linux/seq_file.h>
 #include <linux/vfio.h>
 
 #include "vfio.h"
@@ -35,6 +37,16 @@ static struct vfio_group_coherency *group_coherency(struct vfio_group *group)
 	return &group->coherency;
 }
 
+static int group_count(struct vfio_group *group,
+		       struct iommufd_coherency_source *source, const char *type)
+{
+	return iommufd_coherency_count(source,
+				       &(struct iommufd_coherency_attachment){
+						.type = type,
+						.id = iommu_group_id(group->iommu_group),
+				       });
+}
+
 /*
  * Called before the group enters a VFIO container, after it has left one, and
  * before one of its devices is opened. Returns a watch's refusal, and then
@@ -48,7 +60,7 @@ int vfio_coherency_group_container(struct vfio_group *group, bool container)
 
 	lockdep_assert_held(&group->group_lock);
 	if (incapable && !coherency->incapable)
-		rc = iommufd_coherency_count(&coherency->container);
+		rc = group_count(group, &coherency->container, "container");
 	else if (!incapable && coherency->incapable)
 		iommufd_coherency_uncount(&coherency->container);
 	if (!rc)
@@ -60,6 +72,12 @@ static struct vfio_group_coherency *noiommu_coherency(struct vfio_device *vdev)
 {
 	return vfio_device_is_noiommu(vdev) ? &vdev->group->coherency : NULL;
 }
+
+static int noiommu_count(struct vfio_device *vdev)
+{
+	return group_count(vdev->group, &vdev->group->coherency.noiommu,
+			   "no-iommu");
+}
 #else
 static struct vfio_group_coherency *group_coherency(struct vfio_group *group)
 {
@@ -69,6 +87,11 @@ static struct vfio_group_coherency *group_coherency(struct vfio_group *group)
 static struct vfio_group_coherency *noiommu_coherency(struct vfio_device *vdev)
 {
 	return NULL;
+}
+
+static int noiommu_count(struct vfio_device *vdev)
+{
+	return 0;
 }
 #endif
 
@@ -147,7 +170,7 @@ int vfio_coherency_bound(struct vfio_device_file *df)
 				      iommufd_ctx_coherency(df->iommufd));
 	/* Cannot fail: nothing is counted in this source yet */
 	coherency_bound(&noiommu->file, &noiommu->noiommu);
-	rc = iommufd_coherency_count(&noiommu->noiommu);
+	rc = noiommu_count(vdev);
 	if (rc) {
 		coherency_unbind(&noiommu->file);
 		return rc;
@@ -219,6 +242,7 @@ int vfio_file_watch_coherency(struct file *file, struct vfio_file_watch *fw,
 	container = group ? &group_coherency(group)->container : NULL;
 	iommufd_coherency_watch_init(&fw->bound, ops, data);
 	iommufd_coherency_watch_init(&fw->container, ops, data);
+	fw->container_refused = false;
 
 	guard(mutex)(&fw->coherency->lock);
 	rc = iommufd_watch_coherency(source ?: fw->coherency->source,
@@ -226,6 +250,7 @@ int vfio_file_watch_coherency(struct file *file, struct vfio_file_watch *fw,
 	if (rc)
 		return rc;
 	rc = iommufd_watch_coherency(container, &fw->container);
+	fw->container_refused = rc;
 	if (rc)
 		iommufd_unwatch_coherency(&fw->bound);
 	else
@@ -248,3 +273,26 @@ void vfio_file_unwatch_coherency(struct vfio_file_watch *fw)
 	iommufd_unwatch_coherency(&fw->container);
 }
 EXPORT_SYMBOL_GPL(vfio_file_unwatch_coherency);
+
+/**
+ * vfio_file_show_coherency - Print what a watched file owns
+ * @m: File to print to
+ * @fw: Watch that was added, and that the caller keeps
+ *
+ * Prints a line for the file, and one for each non-coherent attachment. Takes
+ * VFIO's lock of the file's watches, and the mutex of a source inside it.
+ */
+void vfio_file_show_coherency(struct seq_file *m, struct vfio_file_watch *fw)
+{
+	u64 id;
+
+	guard(mutex)(&fw->coherency->lock);
+	id = iommufd_coherency_watch_id(&fw->bound);
+	if (id)
+		seq_printf(m, "source: vfio-file iommufd %llu\n", id);
+	else
+		seq_puts(m, "source: vfio-file\n");
+	iommufd_coherency_show_watch(m, &fw->bound);
+	iommufd_coherency_show_watch(m, &fw->container);
+}
+EXPORT_SYMBOL_GPL(vfio_file_show_coherency);

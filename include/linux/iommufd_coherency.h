@@ -14,6 +14,7 @@ struct iommufd_access;
 struct iommufd_ctx;
 struct iommufd_device;
 struct iommufd_coherency_watch;
+struct seq_file;
 
 /**
  * struct iommufd_coherency_ops - What a watcher does about non-coherent DMA
@@ -44,6 +45,22 @@ struct iommufd_coherency_ops {
 };
 
 /**
+ * struct iommufd_coherency_attachment - What debugfs shows of an attachment
+ * @type: "hwpt", "access", or a word of the caller's that follows the group
+ * @id: Number of the iommu group; of an access its object ID
+ * @hwpt: Object ID of the HWPT, only with one
+ * @pasid: IOMMU_NO_PASID for the group itself, only with an HWPT
+ */
+struct iommufd_coherency_attachment {
+	const char *type;
+	u32 id;
+	u32 hwpt;
+	u32 pasid;
+	/* private: CLOCK_BOOTTIME in ns */
+	u64 since;
+};
+
+/**
  * struct iommufd_coherency_source - What can be the origin of non-coherent DMA
  *
  * A context, or one of the groups and accesses in it, whose parent it then is;
@@ -57,12 +74,18 @@ struct iommufd_coherency_source {
 	unsigned int nr_noncoherent;
 	/* private: begun while nr_noncoherent is not zero */
 	struct list_head watches;
+	/* private: what debugfs shows, on the list of the one without parent */
+	struct iommufd_coherency_attachment attachment;
+	struct list_head attachment_item;
 	/*
 	 * private: without parent only. The mutex is taken inside the lock of
 	 * any group or access, and held over watchers' callbacks. The numbers
-	 * are of the source and its children.
+	 * and attachments are of the source and its children. The ID counts up
+	 * and is not used again.
 	 */
 	struct mutex lock;
+	u64 id;
+	struct list_head attachments;
 	unsigned int nr_watches;
 	unsigned int nr_begun;
 };
@@ -99,7 +122,8 @@ iommufd_coherency_watch_init(struct iommufd_coherency_watch *w,
 
 void iommufd_coherency_source_init(struct iommufd_coherency_source *source,
 				   struct iommufd_coherency_source *parent);
-int iommufd_coherency_count(struct iommufd_coherency_source *source);
+int iommufd_coherency_count(struct iommufd_coherency_source *source,
+			    const struct iommufd_coherency_attachment *attachment);
 void iommufd_coherency_uncount(struct iommufd_coherency_source *source);
 
 struct iommufd_coherency_source *
@@ -114,5 +138,8 @@ int iommufd_watch_coherency_all(struct iommufd_coherency_source *source,
 int iommufd_watch_coherency(struct iommufd_coherency_source *source,
 			    struct iommufd_coherency_watch *w);
 void iommufd_unwatch_coherency(struct iommufd_coherency_watch *w);
+u64 iommufd_coherency_watch_id(struct iommufd_coherency_watch *w);
+void iommufd_coherency_show_watch(struct seq_file *m,
+				  struct iommufd_coherency_watch *w);
 
 #endif

@@ -5,12 +5,25 @@
 #ifndef __LINUX_KVM_NONCOHERENT_DMA_H
 #define __LINUX_KVM_NONCOHERENT_DMA_H
 
+#include <linux/list.h>
 #include <linux/types.h>
 
 struct eventfd_ctx;
 struct iommufd_coherency_ops;
 struct kvm;
 struct kvm_coherency_status;
+struct seq_file;
+
+/*
+ * An iommufd or VFIO file that was added to a VM, as the VM's debugfs shows it.
+ * The owner lists the entry after adding its watches and unlists it before
+ * removing them, so a reader of the list can rely on the watches.
+ */
+struct kvm_coherency_entry {
+	struct list_head item;
+	/* Called under the lock of the list */
+	void (*show)(struct seq_file *m, struct kvm_coherency_entry *entry);
+};
 
 /* For watches whose data is the VM */
 extern const struct iommufd_coherency_ops kvm_coherency_ops;
@@ -25,6 +38,13 @@ extern const struct iommufd_coherency_ops kvm_coherency_ops;
 int kvm_arch_reserve_noncoherent_dma(struct kvm *kvm);
 void kvm_arch_revoke_noncoherent_dma(struct kvm *kvm);
 void kvm_arch_unreserve_noncoherent_dma(struct kvm *kvm);
+
+void kvm_arch_list_coherency(struct kvm *kvm,
+			     struct kvm_coherency_entry *entry);
+void kvm_arch_unlist_coherency(struct kvm *kvm,
+			       struct kvm_coherency_entry *entry);
+/* To be called when a FILE_ADD is refused because of what is in a container */
+void kvm_arch_coherency_not_enforced(struct kvm *kvm);
 
 /* Fills in all but size and nr_iommufds */
 void kvm_arch_get_coherency_status(struct kvm *kvm,
@@ -50,6 +70,20 @@ static inline void kvm_arch_revoke_noncoherent_dma(struct kvm *kvm)
 }
 
 static inline void kvm_arch_unreserve_noncoherent_dma(struct kvm *kvm)
+{
+}
+
+static inline void kvm_arch_list_coherency(struct kvm *kvm,
+					   struct kvm_coherency_entry *entry)
+{
+}
+
+static inline void kvm_arch_unlist_coherency(struct kvm *kvm,
+					     struct kvm_coherency_entry *entry)
+{
+}
+
+static inline void kvm_arch_coherency_not_enforced(struct kvm *kvm)
 {
 }
 

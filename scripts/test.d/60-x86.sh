@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # KVM x86 on SVM and mock devices: which CPUs are flushed, on four of them; the work of
 # an edge where guest PAT is ignored; every way by which a guest's WBINVD reaches KVM;
-# the policies and the parameter that limits them, and that no WBINVD outlives the call that takes permission away; KVM's
-# module against the last release of a device. First what the unpatched kernel misses,
-# last the work of an edge on Debian's kernel.
+# the policies and the parameter that limits them, and that no WBINVD outlives the call that
+# takes permission away; what debugfs shows; KVM's module against the last release of a
+# device. First what the unpatched kernel misses, last the work of an edge on Debian's
+# kernel.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -14,7 +15,7 @@ set -eu
 
 unit=x86
 tests='noncoherent_dma_mask_test noncoherent_dma_edge_test noncoherent_dma_entry_test noncoherent_dma_policy_test
-noncoherent_dma_param_test iommufd_unload_test'
+noncoherent_dma_param_test noncoherent_dma_state_test iommufd_unload_test'
 
 # Mock devices cannot be had beside a real IOMMU on 6.12. Edges zap and flush while the
 # module is there, and not after.

@@ -11,7 +11,8 @@ set -eu
 unit=x86-debug
 leaks=${LEAKS:-no}
 machine='mock devices'
-tests='noncoherent_dma_mask_test noncoherent_dma_edge_test noncoherent_dma_entry_test noncoherent_dma_policy_test'
+tests='noncoherent_dma_mask_test noncoherent_dma_edge_test noncoherent_dma_entry_test noncoherent_dma_policy_test
+noncoherent_dma_param_test noncoherent_dma_state_test'
 
 words='intel_iommu=off kvm.force_emulation_prefix=1'
 words="$words run=insmod,/tests/guest_pat_ignorable.ko run=insmod,/tests/hold_cpu.ko"
@@ -21,6 +22,6 @@ for test in $tests; do
 	words="$words run=/tests/$test"
 done
 tests="$tests noncoherent_dma_edge_work_test" modules='guest_pat_ignorable hold_cpu'
-boot_unit debug off 112 "$words" -c 4
+boot_unit debug off 113 "$words" -c 4
 
 exit "$failed"

@@ -12,12 +12,14 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpumask.h>
+#include <linux/debugfs.h>
 #include <linux/eventfd.h>
 #include <linux/kvm_host.h>
 #include <linux/kvm_noncoherent_dma.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
 #include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 #include <linux/smp.h>
 #include <asm/special_insns.h>
 
@@ -136,6 +138,8 @@ int kvm_noncoherent_dma_init(struct kvm *kvm)
 		return -EOPNOTSUPP;
 	}
 	mutex_init(&nd->lock);
+	mutex_init(&nd->entries_lock);
+	INIT_LIST_HEAD(&nd->entries);
 	nd->policy = policy;
 	nd->ceiling = policy;
 	if (!can_deny_wbinvd())
@@ -146,6 +150,7 @@ int kvm_noncoherent_dma_init(struct kvm *kvm)
 void kvm_noncoherent_dma_destroy(struct kvm *kvm)
 {
 	kvm_arch_set_coherency_eventfd(kvm, NULL);
+	mutex_destroy(&kvm->arch.noncoherent_dma.entries_lock);
 	mutex_destroy(&kvm->arch.noncoherent_dma.lock);
 }
 
@@ -298,7 +303,7 @@ static void edge_done(struct kvm *kvm, bool on, bool zapped,
 {
 	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
 
-	kvm->stat.noncoherent_dma = on;
+	kvm->stat.noncoherent_dma_permission = on;
 	kvm->stat.noncoherent_dma_edges++;
 	nd->edges++;
 	if (nd->eventfd)
@@ -582,6 +587,8 @@ int kvm_noncoherent_dma_set_policy(struct kvm *kvm,
 		return -EBUSY;
 	was_mute = policies[nd->policy].mutes_wbinvd;
 	WRITE_ONCE(nd->policy, policy);
+	if (!policies[policy].refuses)
+		nd->not_enforced = false;
 	if (!nd->sources)
 		return 0;
 	if (policies[policy].mutes_wbinvd)
@@ -589,4 +596,87 @@ int kvm_noncoherent_dma_set_policy(struct kvm *kvm,
 	else if (was_mute && permission_changes_sptes(kvm))
 		flush_dirty_cpus(kvm);
 	return 0;
+}
+
+/**
+ * kvm_arch_list_coherency - Show in debugfs what was added to a VM
+ * @kvm: VM
+ * @entry: Entry whose watches were added, and that is on no list
+ *
+ * Undone by kvm_arch_unlist_coherency(), before the watches are removed.
+ */
+void kvm_arch_list_coherency(struct kvm *kvm,
+			     struct kvm_coherency_entry *entry)
+{
+	guard(mutex)(&kvm->arch.noncoherent_dma.entries_lock);
+	list_add_tail(&entry->item, &kvm->arch.noncoherent_dma.entries);
+}
+EXPORT_SYMBOL_GPL(kvm_arch_list_coherency);
+
+/**
+ * kvm_arch_unlist_coherency - Undo kvm_arch_list_coherency()
+ * @kvm: VM
+ * @entry: Entry, which nobody reads when this has returned
+ */
+void kvm_arch_unlist_coherency(struct kvm *kvm,
+			       struct kvm_coherency_entry *entry)
+{
+	guard(mutex)(&kvm->arch.noncoherent_dma.entries_lock);
+	list_del(&entry->item);
+}
+EXPORT_SYMBOL_GPL(kvm_arch_unlist_coherency);
+
+/**
+ * kvm_arch_coherency_not_enforced - Note that DMA which a VM's policy refuses goes on
+ * @kvm: VM, to which the source of that DMA was not added
+ *
+ * Such DMA gives no permission. Debugfs shows the note until the VM has a policy
+ * that refuses nothing.
+ */
+void kvm_arch_coherency_not_enforced(struct kvm *kvm)
+{
+	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
+
+	guard(mutex)(&nd->lock);
+	/* The policy may have changed since the refusal */
+	nd->not_enforced = policies[nd->policy].refuses;
+}
+EXPORT_SYMBOL_GPL(kvm_arch_coherency_not_enforced);
+
+/*
+ * Lock order: entries_lock, then VFIO's lock of a file's watches, then the mutex
+ * of a source. Edges run under the last one, and watches are added and removed
+ * under the last two, but nobody takes entries_lock while holding either of them.
+ * So a reader can wait for an edge, but no edge waits for a reader.
+ *
+ * The file holds no reference to the VM. kvm_destroy_vm() removes the file before
+ * anything else, and waits for readers. It may do so under dev_set->lock, which
+ * nobody waits for while holding a lock that a reader needs.
+ */
+static int noncoherent_dma_show(struct seq_file *m, void *unused)
+{
+	struct kvm *kvm = m->private;
+	struct kvm_noncoherent_dma *nd = &kvm->arch.noncoherent_dma;
+	struct kvm_coherency_entry *entry;
+
+	mutex_lock(&nd->lock);
+	permission_off_if_revoked(kvm);
+	seq_printf(m, "permission: %s\n", nd->sources ? "on" : "off");
+	seq_printf(m, "policy: %s\n", policies[nd->policy].name);
+	seq_printf(m, "loosest policy: %s\n", policies[nd->ceiling].name);
+	if (nd->not_enforced)
+		seq_puts(m, "not enforced: type1\n");
+	mutex_unlock(&nd->lock);
+
+	guard(mutex)(&nd->entries_lock);
+	list_for_each_entry(entry, &nd->entries, item)
+		entry->show(m, entry);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(noncoherent_dma);
+
+void kvm_noncoherent_dma_create_debugfs(struct kvm *kvm)
+{
+	debugfs_create_file("noncoherent_dma", 0400, kvm->debugfs_dentry, kvm,
+			    &noncoherent_dma_fops);
 }

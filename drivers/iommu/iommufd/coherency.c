@@ -20,7 +20,9 @@
  */
 #include <linux/cleanup.h>
 #include <linux/iommufd.h>
+#include <linux/math64.h>
 #include <linux/seq_file.h>
+#include <linux/timekeeping.h>
 #include <uapi/linux/iommufd_coherency.h>
 
 #include "iommufd_private.h"
@@ -164,10 +166,45 @@ static void source_uncount(struct iommufd_coherency_source *source,
 	lockdep_assert_held(&root->lock);
 
 	WARN_ON(!source->nr_noncoherent--);
+	if (!source->nr_noncoherent)
+		list_del_init(&source->attachment_item);
 	if (source != root)
 		root->nr_noncoherent--;
 	if (root->nr_watches)
 		chain_end(source);
+}
+
+/*
+ * Record what debugfs shows of the source. A source has one record, however often
+ * it is counted, and none while only a hold keeps it counted.
+ */
+static void attachment_add(struct iommufd_coherency_source *source,
+			   struct iommufd_coherency_source *root,
+			   const struct iommufd_coherency_attachment *attachment)
+{
+	lockdep_assert_held(&root->lock);
+
+	source->attachment = *attachment;
+	source->attachment.since = ktime_get_boottime_ns();
+	if (list_empty(&source->attachment_item))
+		list_add_tail(&source->attachment_item, &root->attachments);
+}
+
+static void attachment_show(struct seq_file *m,
+			    const struct iommufd_coherency_attachment *attachment)
+{
+	u32 ns;
+	u64 s = div_u64_rem(attachment->since, NSEC_PER_SEC, &ns);
+
+	if (!strcmp(attachment->type, "hwpt"))
+		seq_printf(m, "attached: group %u hwpt %u pasid %u",
+			   attachment->id, attachment->hwpt, attachment->pasid);
+	else if (!strcmp(attachment->type, "access"))
+		seq_printf(m, "attached: access %u", attachment->id);
+	else
+		seq_printf(m, "attached: group %u %s", attachment->id,
+			   attachment->type);
+	seq_printf(m, " since %llu.%09u\n", s, ns);
 }
 
 /**
@@ -179,15 +216,22 @@ static void source_uncount(struct iommufd_coherency_source *source,
 void iommufd_coherency_source_init(struct iommufd_coherency_source *source,
 				   struct iommufd_coherency_source *parent)
 {
+	static atomic64_t last_id;
+
 	*source = (struct iommufd_coherency_source){ .parent = parent };
 	INIT_LIST_HEAD(&source->watches);
+	INIT_LIST_HEAD(&source->attachments);
+	INIT_LIST_HEAD(&source->attachment_item);
 	mutex_init(&source->lock);
+	if (!parent)
+		source->id = atomic64_inc_return(&last_id);
 }
 EXPORT_SYMBOL_GPL(iommufd_coherency_source_init);
 
 /**
  * iommufd_coherency_count - Non-coherent DMA is about to become possible
  * @source: Source that does it
+ * @attachment: What debugfs shows of it
  *
  * For DMA that does not go through a page table of iommufd. Takes the mutex of
  * the source, and may sleep.
@@ -195,13 +239,16 @@ EXPORT_SYMBOL_GPL(iommufd_coherency_source_init);
  * Returns 0, or what &iommufd_coherency_ops.reserve refused with; nobody else has
  * noticed then. Undone by iommufd_coherency_uncount().
  */
-int iommufd_coherency_count(struct iommufd_coherency_source *source)
+int iommufd_coherency_count(struct iommufd_coherency_source *source,
+			    const struct iommufd_coherency_attachment *attachment)
 {
 	struct iommufd_coherency_source *root = source_root(source);
 	int rc;
 
 	mutex_lock(&root->lock);
 	rc = source_count(source, root);
+	if (!rc)
+		attachment_add(source, root, attachment);
 	mutex_unlock(&root->lock);
 	return rc;
 }
@@ -237,9 +284,23 @@ static void trace_change(struct iommufd_device *idev, ioasid_t pasid,
 	struct iommufd_group *igroup = idev->igroup;
 
 	if (trace_iommufd_coherency_enabled())
-		trace_iommufd_coherency(igroup->ictx,
+		trace_iommufd_coherency(igroup->ictx->coherency.id,
 					iommu_group_id(igroup->group), pasid,
 					hwpt->obj.id, on);
+}
+
+static void group_attachment_add(struct iommufd_device *idev, ioasid_t pasid,
+				 const struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_coherency_source *source = &idev->igroup->coherency;
+
+	attachment_add(source, source_root(source),
+		       &(struct iommufd_coherency_attachment){
+				.type = "hwpt",
+				.id = iommu_group_id(idev->igroup->group),
+				.hwpt = hwpt->obj.id,
+				.pasid = pasid,
+		       });
 }
 
 /*
@@ -250,6 +311,8 @@ int iommufd_coherency_before(struct iommufd_device *idev, ioasid_t pasid,
 			     struct iommufd_hw_pagetable *old,
 			     struct iommufd_hw_pagetable *new)
 {
+	struct iommufd_coherency_source *source = &idev->igroup->coherency;
+	struct iommufd_coherency_source *root = source_root(source);
 	int rc = 0;
 
 	lockdep_assert_held(&idev->igroup->lock);
@@ -257,10 +320,14 @@ int iommufd_coherency_before(struct iommufd_device *idev, ioasid_t pasid,
 	if (!hwpt_is_noncoherent(new))
 		return 0;
 	if (!hwpt_is_noncoherent(old)) {
+		mutex_lock(&root->lock);
 		if (idev->coherency_hold.counted)
 			idev->coherency_hold.counted = false;
 		else
-			rc = iommufd_coherency_count(&idev->igroup->coherency);
+			rc = source_count(source, root);
+		if (!rc)
+			group_attachment_add(idev, pasid, new);
+		mutex_unlock(&root->lock);
 	}
 	if (!rc)
 		trace_change(idev, pasid, new, true);
@@ -275,17 +342,26 @@ void iommufd_coherency_gone(struct iommufd_device *idev, ioasid_t pasid,
 			    struct iommufd_hw_pagetable *gone,
 			    struct iommufd_hw_pagetable *stays, bool failed)
 {
+	struct iommufd_coherency_source *source = &idev->igroup->coherency;
+	struct iommufd_coherency_source *root = source_root(source);
+
 	lockdep_assert_held(&idev->igroup->lock);
 
 	if (!hwpt_is_noncoherent(gone))
 		return;
 	trace_change(idev, pasid, gone, false);
-	if (hwpt_is_noncoherent(stays))
-		return;
-	if (failed && idev->coherency_hold.active)
+
+	mutex_lock(&root->lock);
+	if (hwpt_is_noncoherent(stays)) {
+		if (!failed)
+			group_attachment_add(idev, pasid, stays);
+	} else if (failed && idev->coherency_hold.active) {
 		idev->coherency_hold.counted = true;
-	else
-		iommufd_coherency_uncount(&idev->igroup->coherency);
+		list_del_init(&source->attachment_item);
+	} else {
+		source_uncount(source, root);
+	}
+	mutex_unlock(&root->lock);
 }
 
 /* Drops the count of a failed try, which no later try has taken over */
@@ -309,9 +385,13 @@ int iommufd_coherency_access_attach(struct iommufd_access *access)
 
 	if (!access->ops->noncoherent_dma)
 		return 0;
-	rc = iommufd_coherency_count(&access->coherency);
+	rc = iommufd_coherency_count(&access->coherency,
+				     &(struct iommufd_coherency_attachment){
+						.type = "access",
+						.id = access->obj.id,
+				     });
 	if (!rc)
-		trace_iommufd_coherency(access->ictx, -1, IOMMU_NO_PASID,
+		trace_iommufd_coherency(access->ictx->coherency.id, -1, IOMMU_NO_PASID,
 					access->obj.id, true);
 	return rc;
 }
@@ -321,7 +401,7 @@ void iommufd_coherency_access_detach(struct iommufd_access *access)
 {
 	if (!access->ops->noncoherent_dma)
 		return;
-	trace_iommufd_coherency(access->ictx, -1, IOMMU_NO_PASID,
+	trace_iommufd_coherency(access->ictx->coherency.id, -1, IOMMU_NO_PASID,
 				access->obj.id, false);
 	iommufd_coherency_uncount(&access->coherency);
 }
@@ -463,6 +543,43 @@ u64 iommufd_coherency_hw_capabilities(const struct iommufd_device *idev)
 			IOMMU_HW_CAP_COHERENCY_ENFORCEABLE : 0);
 }
 
+/**
+ * iommufd_coherency_watch_id - Identify what a watch is on
+ * @w: Watch, which the caller keeps on its source, or on none
+ *
+ * Returns the number that the iommufd's fdinfo has as coherency-id, 0 for a
+ * watch that is on no source.
+ */
+u64 iommufd_coherency_watch_id(struct iommufd_coherency_watch *w)
+{
+	return w->source ? source_root(w->source)->id : 0;
+}
+EXPORT_SYMBOL_GPL(iommufd_coherency_watch_id);
+
+/**
+ * iommufd_coherency_show_watch - Print what is attached where a watch is
+ * @m: File to print to
+ * @w: Watch, which the caller keeps on its source, or on none
+ *
+ * Prints a line for each non-coherent attachment. Takes the mutex of the
+ * source, so it waits for an edge that is under way.
+ */
+void iommufd_coherency_show_watch(struct seq_file *m,
+				  struct iommufd_coherency_watch *w)
+{
+	struct iommufd_coherency_source *source = w->source, *root, *s;
+
+	if (!source)
+		return;
+	root = source_root(source);
+
+	guard(mutex)(&root->lock);
+	list_for_each_entry(s, &root->attachments, attachment_item)
+		if (source == root || source == s)
+			attachment_show(m, &s->attachment);
+}
+EXPORT_SYMBOL_GPL(iommufd_coherency_show_watch);
+
 /* Expose coherency state in fdinfo for debugging */
 void iommufd_coherency_show_fdinfo(struct seq_file *m, struct file *filp)
 {
@@ -471,6 +588,7 @@ void iommufd_coherency_show_fdinfo(struct seq_file *m, struct file *filp)
 	unsigned long index;
 
 	guard(mutex)(&ictx->coherency.lock);
+	seq_printf(m, "coherency-id:\t%llu\n", ictx->coherency.id);
 	seq_printf(m, "noncoherent-attachments:\t%u\n",
 		   ictx->coherency.nr_noncoherent);
 	seq_printf(m, "coherency-watches:\t%u\n", ictx->coherency.nr_watches);

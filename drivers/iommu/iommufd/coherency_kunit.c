@@ -9,6 +9,7 @@
 #include <linux/file.h>
 #include <linux/iommufd.h>
 #include <linux/iommufd_coherency.h>
+#include <linux/seq_file.h>
 
 #include "iommufd_private.h"
 #include "auto_domain.h"
@@ -530,6 +531,79 @@ static void access_is_a_source(struct kunit *test)
 	expect_nothing(test, &access->coherency);
 }
 
+/* What debugfs shows of the source that @w[@i] is on, without the times */
+static void expect_shown(struct kunit *test, int i, const char *expected)
+{
+	struct coherency_test *t = test->priv;
+	char lines[256] = "";
+	struct seq_file m = { .buf = lines, .size = sizeof(lines) - 1 };
+	char *since, *end;
+
+	iommufd_coherency_show_watch(&m, &t->w[i].watch);
+	while ((since = strstr(lines, " since "))) {
+		end = strchrnul(since, '\n');
+		memmove(since, end, strlen(end) + 1);
+	}
+	KUNIT_EXPECT_STREQ(test, lines, expected);
+}
+
+static void attachments_are_shown(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+	int first = iommu_group_id(t->idev[0].igroup->group);
+	int second = iommu_group_id(t->idev[2].igroup->group);
+	char one[64], both[128];
+	u64 since;
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	KUNIT_ASSERT_EQ(test, watch_device(t, 1, 0), 0);
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_watch_id(&t->w[0].watch),
+			t->ictx.coherency.id);
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_watch_id(&t->w[1].watch),
+			t->ictx.coherency.id);
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_watch_id(&t->w[2].watch), 0);
+	expect_shown(test, 0, "");
+
+	/* Failed, and kept counted for another try */
+	iommufd_coherency_hold(&t->idev[0].coherency_hold);
+	change(t, 0, IOMMU_NO_PASID, NULL, &t->loose[0].common, -EINVAL);
+	expect_shown(test, 0, "");
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	iommufd_coherency_release(&t->idev[0].coherency_hold);
+	snprintf(one, sizeof(one), "attached: group %d hwpt 20 pasid 0\n", first);
+	expect_shown(test, 0, one);
+	expect_shown(test, 1, one);
+	since = t->idev[0].igroup->coherency.attachment.since;
+
+	KUNIT_EXPECT_EQ(test, attach(t, 2, &t->loose[0]), 0);
+	snprintf(both, sizeof(both), "%sattached: group %d hwpt 20 pasid 0\n",
+		 one, second);
+	expect_shown(test, 0, both);
+	expect_shown(test, 1, one);
+	detach(t, 2, &t->loose[0]);
+
+	/* A replacement that fails leaves what there is, and since when */
+	change(t, 0, IOMMU_NO_PASID, &t->loose[0].common, &t->loose[1].common, -EIO);
+	expect_shown(test, 1, one);
+	KUNIT_EXPECT_EQ(test, t->idev[0].igroup->coherency.attachment.since, since);
+	change(t, 0, IOMMU_NO_PASID, &t->loose[0].common, &t->loose[1].common, 0);
+	snprintf(one, sizeof(one), "attached: group %d hwpt 21 pasid 0\n", first);
+	expect_shown(test, 1, one);
+	KUNIT_EXPECT_GT(test, t->idev[0].igroup->coherency.attachment.since, since);
+
+	detach(t, 0, &t->loose[1]);
+	expect_shown(test, 0, "");
+	expect_shown(test, 1, "");
+	unwatch(t, 0);
+	unwatch(t, 1);
+	expect_shown(test, 0, "");
+}
+
+static const struct iommufd_coherency_attachment test_attachment = {
+	.type = "container",
+	.id = 5,
+};
+
 /* As VFIO does where it knows of DMA that iommufd does not */
 static void source_without_parent(struct kunit *test)
 {
@@ -539,14 +613,17 @@ static void source_without_parent(struct kunit *test)
 	iommufd_coherency_source_init(&source, NULL);
 	KUNIT_ASSERT_EQ(test, watch(t, 0, &source), 0);
 	KUNIT_ASSERT_EQ(test, watch_ctx(t, 1), 0);
-	KUNIT_EXPECT_EQ(test, iommufd_coherency_count(&source), 0);
-	KUNIT_EXPECT_EQ(test, iommufd_coherency_count(&source), 0);
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_count(&source, &test_attachment), 0);
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_count(&source, &test_attachment), 0);
+	expect_shown(test, 0, "attached: group 5 container\n");
 	iommufd_coherency_uncount(&source);
 	expect_events(test, &t->w[0], 1, 1, 0);
+	expect_shown(test, 0, "attached: group 5 container\n");
 	iommufd_coherency_uncount(&source);
 	expect_events(test, &t->w[0], 1, 1, 1);
+	expect_shown(test, 0, "");
 	t->w[0].refuse = -EPERM;
-	KUNIT_EXPECT_EQ(test, iommufd_coherency_count(&source), -EPERM);
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_count(&source, &test_attachment), -EPERM);
 	expect_events(test, &t->w[1], 0, 0, 0);
 	unwatch(t, 0);
 	unwatch(t, 1);
@@ -725,6 +802,7 @@ static struct kunit_case coherency_test_cases[] = {
 	KUNIT_CASE(group_decides),
 	KUNIT_CASE(nested_answers_for_its_parent),
 	KUNIT_CASE(access_is_a_source),
+	KUNIT_CASE(attachments_are_shown),
 	KUNIT_CASE(source_without_parent),
 	KUNIT_CASE(batch_is_all_or_nothing),
 	KUNIT_CASE(unwatch_while_begun),

@@ -10,13 +10,14 @@
 /*
  * One line per change: a group's (or one of its PASIDs') DMA through a page
  * table that does not enforce cache coherency is about to begin, or has ended.
- * A group of -1 is no group: an access, whose ID is then in place of an HWPT's.
+ * The context goes by the number that its fdinfo has as coherency-id. A group of
+ * -1 is no group: an access, whose ID is then in place of an HWPT's.
  */
 TRACE_EVENT(iommufd_coherency,
-	    TP_PROTO(const void *ictx, int group, u32 pasid, u32 hwpt, bool on),
+	    TP_PROTO(u64 ictx, int group, u32 pasid, u32 hwpt, bool on),
 	    TP_ARGS(ictx, group, pasid, hwpt, on),
 
-	    TP_STRUCT__entry(__field(const void *, ictx)
+	    TP_STRUCT__entry(__field(u64, ictx)
 			     __field(int, group)
 			     __field(u32, pasid)
 			     __field(u32, hwpt)
@@ -28,7 +29,7 @@ TRACE_EVENT(iommufd_coherency,
 			   __entry->hwpt = hwpt;
 			   __entry->on = on;),
 
-	    TP_printk("ctx=%p group=%d pasid=%u hwpt=%u noncoherent=%s",
+	    TP_printk("ctx=%llu group=%d pasid=%u hwpt=%u noncoherent=%s",
 		      __entry->ictx, __entry->group, __entry->pasid,
 		      __entry->hwpt, __entry->on ? "on" : "off")
 );

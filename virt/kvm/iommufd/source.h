@@ -3,6 +3,7 @@
 #define __KVM_IOMMUFD_SOURCE_H
 
 #include <linux/iommufd_coherency.h>
+#include <linux/kvm_noncoherent_dma.h>
 
 struct iommufd_ctx;
 struct kvm;
@@ -13,6 +14,7 @@ struct kvm_iommufd_source {
 	struct kvm *kvm;
 	struct iommufd_ctx *ictx;
 	struct iommufd_coherency_watch watch;
+	struct kvm_coherency_entry entry;
 };
 
 struct kvm_iommufd_source *kvm_iommufd_source_create(struct kvm *kvm,

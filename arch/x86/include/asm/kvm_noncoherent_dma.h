@@ -3,6 +3,7 @@
 #define _ASM_X86_KVM_NONCOHERENT_DMA_H
 
 #include <linux/cpumask.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
@@ -30,11 +31,16 @@ struct kvm_noncoherent_dma {
 	u32 policy;
 	/* What the VM began with, than which policy cannot be looser: constant */
 	u32 ceiling;
+	/* A source was refused whose DMA goes on; since policy refuses sources */
+	bool not_enforced;
 	struct eventfd_ctx *eventfd;
 	/* Since the VM was made; anybody with debugfs can clear the statistic */
 	u64 edges;
 	/* For the flush of an edge, which cannot fail to allocate it */
 	struct cpumask edge_cpus;
+	/* What was added to the VM, see noncoherent_dma_show() */
+	struct mutex entries_lock;
+	struct list_head entries;
 };
 
 #endif

@@ -42,6 +42,15 @@
 #define NR_COST_ROUNDS	50
 #define NR_COST_FILES	1000
 
+/* Is that all that the VM's debugfs tells of attachments? */
+static void expect_attached(struct vfio_vm *v, bool on, const char *what)
+{
+	on = on && vfio_edu_is_noncoherent();
+	TEST_ASSERT(vm_state_has(v->vm, "attached: ") == on &&
+		    vm_state_has(v->vm, "attached: group %d %s", vfio_edu_group(0), what) == on,
+		    "debugfs %s: %s", on ? "lacks" : "has", what);
+}
+
 /* The whole life of a device, by upstream's uAPI alone */
 static void test_sequence(void)
 {
@@ -54,12 +63,18 @@ static void test_sequence(void)
 	vfio_edu_open(&edu, 0);
 	vfio_vm_add(&v, edu.fd);
 	vfio_vm_step(&v, false, "FILE_ADD unbound");
+	TEST_ASSERT(vm_state_has(v.vm, "source: vfio-file\n"), "debugfs lacks an unbound file");
 	vfio_edu_bind(&edu, iommu.fd);
 	vfio_vm_step(&v, false, "bound");
+	TEST_ASSERT(vm_state_has(v.vm, "source: vfio-file iommufd %ld\n",
+				 iommufd_fdinfo(iommu.fd, "coherency-id")),
+		    "debugfs lacks a bound file");
 	vfio_edu_attach(&edu, iommu.ioas[0]);
 	vfio_vm_step(&v, true, "attached");
+	expect_attached(&v, true, "hwpt ");
 	vfio_edu_detach(&edu);
 	vfio_vm_step(&v, false, "detached");
+	expect_attached(&v, false, "hwpt ");
 	vfio_edu_attach(&edu, iommu.ioas[0]);
 	vfio_vm_step(&v, true, "attached again");
 	vfio_vm_del(&v, edu.fd);
@@ -520,8 +535,10 @@ static void test_type1(void)
 	vfio_vm_step(&v, false, "group without a container");
 	container = vfio_group_type1(group);
 	vfio_vm_step(&v, true, "container set");
+	expect_attached(&v, true, "container since ");
 	group_unset_container(group);
 	vfio_vm_step(&v, false, "container unset");
+	expect_attached(&v, false, "container since ");
 	vfio_vm_add(&late, group);
 	vfio_vm_step(&late, false, "container unset, FILE_ADD");
 	vfio_vm_del(&late, group);
@@ -797,6 +814,7 @@ static void test_forbid(void)
 	vfio_edu_attach(&edu, iommu.ioas[0]);
 	vfio_vm_step(&other, true, "attached after FILE_DEL from that VM");
 	ASSERT_ERRNO(__vfio_vm_add(&v, edu.fd), EPERM);
+	TEST_ASSERT(!vm_state_has(v.vm, "not enforced"), "an iommufd is taken for type1");
 	vfio_vm_step(&v, false, "FILE_ADD of what is attached is refused");
 	ASSERT_ERRNO(__vfio_vm_del(&v, edu.fd), ENOENT);
 	vfio_vm_step(&other, true, "the other VM keeps its permission");
@@ -819,8 +837,15 @@ static void test_forbid(void)
 	container = vfio_group_type1(group);
 	device = vfio_group_device(group, 0);
 	ASSERT_ERRNO(__vfio_vm_add(&v, group), EPERM);
+	TEST_ASSERT(vm_state_has(v.vm, "not enforced: type1\n"), "FORBID is said to be enforced");
+	policy_set(&v, KVM_NONCOHERENT_DMA_FOLLOW);
+	policy_set(&v, KVM_NONCOHERENT_DMA_FORBID);
+	TEST_ASSERT(!vm_state_has(v.vm, "not enforced"), "FOLLOW leaves a remark");
 	ASSERT_ERRNO(__vfio_vm_add(&v, device), EPERM);
+	TEST_ASSERT(vm_state_has(v.vm, "not enforced: type1\n"), "FORBID is said to be enforced");
 	vfio_vm_step(&v, false, "FILE_ADD of a type1 group is refused");
+	policy_set(&v, KVM_NONCOHERENT_DMA_FOLLOW);
+	policy_set(&v, KVM_NONCOHERENT_DMA_FORBID);
 	close(device);
 	close(group);
 	close(container);
@@ -832,6 +857,7 @@ static void test_forbid(void)
 	group_unset_container(group);
 	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	ASSERT_ERRNO(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), EPERM);
+	TEST_ASSERT(!vm_state_has(v.vm, "not enforced"), "what never began goes on");
 	vfio_vm_step(&v, false, "type1 in place of an iommufd is refused");
 	close(group);
 	close(container);
@@ -968,6 +994,8 @@ static void test_noiommu(void)
 	coherency_add(coherency_device_create(context.vm), iommufd);
 	device = vfio_group_device(group, 0);
 	vfio_vm_step(&v, true, "device opened in an iommufd's container");
+	TEST_ASSERT(vm_state_has(v.vm, "attached: group ") &&
+		    vm_state_has(context.vm, "attached: group "), "debugfs lacks a device");
 	vfio_vm_step(&context, true, "device opened, VM with the iommufd");
 	vfio_vm_add(&late, device);
 	vfio_vm_step(&late, true, "device file in an iommufd's container");

@@ -165,7 +165,8 @@ int main(void)
 	/* Only KVM's device ends the watch here, with the attachment in place */
 	a1 = mock_attach(&a);
 	close(test.device);
-	TEST_ASSERT(!vm_stat(test.vm, "noncoherent_dma"), "permission outlives the KVM device");
+	TEST_ASSERT(!vm_stat(test.vm, "noncoherent_dma_permission"),
+		    "permission outlives the KVM device");
 	test.device = coherency_device_create(test.vm);
 	test.edges += 2;
 	step(&test, true, "the iommufd is added to a new device of the VM",

@@ -88,12 +88,12 @@ static void check(struct vm *vm, uint32_t flags, uint64_t edges, uint64_t new_ev
 		    (unsigned long long)status.edges, edges);
 	TEST_ASSERT(seen == new_events, "%s: %lu events, wanted %lu", when, seen,
 		    new_events);
-	TEST_ASSERT(vm_stat(vm->vm, "noncoherent_dma") == on, "%s: statistic noncoherent_dma",
-		    when);
+	TEST_ASSERT(vm_stat(vm->vm, "noncoherent_dma_permission") == on,
+		    "%s: statistic noncoherent_dma_permission", when);
 	TEST_ASSERT(vm_stat(vm->vm, "noncoherent_dma_edges") == edges,
 		    "%s: statistic noncoherent_dma_edges", when);
-	TEST_ASSERT(debugfs_stat(vm->vm, "noncoherent_dma") == on, "%s: debugfs noncoherent_dma",
-		    when);
+	TEST_ASSERT(debugfs_stat(vm->vm, "noncoherent_dma_permission") == on,
+		    "%s: debugfs noncoherent_dma_permission", when);
 	TEST_ASSERT(debugfs_stat(vm->vm, "noncoherent_dma_edges") == edges,
 		    "%s: debugfs noncoherent_dma_edges", when);
 }

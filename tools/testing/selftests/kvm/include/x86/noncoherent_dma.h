@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -140,6 +141,28 @@ static inline uint64_t debugfs_stat(struct kvm_vm *vm, const char *name)
 	TEST_ASSERT(fscanf(file, "%lu", &value) == 1, "%s holds no number", path);
 	fclose(file);
 	return value;
+}
+
+/* Does a line of the VM's noncoherent_dma in debugfs begin like that? */
+__printf(2, 3)
+static inline bool vm_state_has(struct kvm_vm *vm, const char *fmt, ...)
+{
+	char path[128], start[128], line[128];
+	bool found = false;
+	va_list ap;
+	FILE *file;
+
+	va_start(ap, fmt);
+	vsnprintf(start, sizeof(start), fmt, ap);
+	va_end(ap);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/noncoherent_dma", getpid(),
+		 vm->fd);
+	file = fopen(path, "r");
+	TEST_ASSERT(file, "open %s: %s", path, strerror(errno));
+	while (!found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, start, strlen(start));
+	fclose(file);
+	return found;
 }
 
 #define TRACING "/sys/kernel/tracing/"

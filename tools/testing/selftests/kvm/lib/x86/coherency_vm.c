@@ -268,7 +268,7 @@ static void check_state(struct coherency_vm *c, bool on, const char *name)
 		check(name, "status.wbinvd_ignored", status.wbinvd_ignored, c->ignored);
 	}
 	if (c->vm->fd >= 0) {
-		check_stat(name, c->vm->fd, "noncoherent_dma", on);
+		check_stat(name, c->vm->fd, "noncoherent_dma_permission", on);
 		check_stat(name, c->vm->fd, "noncoherent_dma_edges", c->edges);
 	}
 	check_stat(name, c->vcpu->fd, "wbinvd_flushed", c->flushed);
