@@ -371,8 +371,7 @@ static void permission_off_if_revoked(struct kvm *kvm)
  * Takes the VM's coherency mutex.
  *
  * Returns 0, and the VM's policy cannot become FORBID until
- * kvm_arch_unreserve_noncoherent_dma(); -EPERM if the policy is FORBID or if
- * the memory of this type of VM must stay coherent.
+ * kvm_arch_unreserve_noncoherent_dma(); -EPERM if the policy is FORBID.
  */
 int kvm_arch_reserve_noncoherent_dma(struct kvm *kvm)
 {
@@ -380,10 +379,6 @@ int kvm_arch_reserve_noncoherent_dma(struct kvm *kvm)
 
 	guard(mutex)(&nd->lock);
 
-#ifdef KVM_X86_TDX_VM
-	if (kvm->arch.vm_type == KVM_X86_TDX_VM)
-		return -EPERM;
-#endif
 	if (policies[nd->policy].refuses)
 		return -EPERM;
 	nd->reserved++;

@@ -248,7 +248,6 @@ module_exit(kvm_iommufd_exit);
 
 /* KVM_DEV_TYPE_IOMMUFD, as a number: the alias is a string */
 MODULE_ALIAS("kvm-device-type-64");
-/* MODULE_IMPORT_NS() takes a word before 6.13 and a string since; both do this */
-MODULE_INFO(import_ns, "IOMMUFD");
+MODULE_IMPORT_NS(IOMMUFD_NS);
 MODULE_DESCRIPTION("KVM follows the DMA coherency of iommufd attachments");
 MODULE_LICENSE("GPL");

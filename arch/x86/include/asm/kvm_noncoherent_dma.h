@@ -29,7 +29,11 @@ struct kvm_noncoherent_dma {
 	unsigned long revoked_at;
 	/* KVM_NONCOHERENT_DMA_* */
 	u32 policy;
-	/* What the VM began with, than which policy cannot be looser: constant */
+	/*
+	 * What the VM began with, than which policy cannot be looser: constant
+	 * once the VM is made. Vendor code whose VMs must keep their memory
+	 * coherent sets both to FORBID in its vm_init().
+	 */
 	u32 ceiling;
 	/* A source was refused whose DMA goes on; since policy refuses sources */
 	bool not_enforced;
