@@ -49,6 +49,19 @@ silent "the patch is taken where it fits" "$work/log" picks new change.patch
 silent "its variant is taken where that fits" "$work/log" picks old change.no-pasid.patch
 silent "where neither fits the report has the hunk and what its context became" "$work/log" misfit
 
+# The second patch is of a document, and nothing else
+mkdir -p "$work/documented/Documentation" "$work/bad/Documentation"
+cp "$work/new/file.c" "$work/documented/"
+echo old > "$work/documented/Documentation/file.rst"
+echo new > "$work/bad/Documentation/file.rst"
+(cd "$work" && diff -U1 --label a/Documentation/file.rst --label b/Documentation/file.rst \
+	documented/Documentation/file.rst bad/Documentation/file.rst) > "$work/queue/document.patch" || :
+printf '%s\n' change.patch document.patch > "$work/queue/series"
+silent "a patch of a document is taken where the source has the document" "$work/log" \
+	picks documented 'change.patch
+document.patch'
+silent "and left out where it has no documents" "$work/log" picks new change.patch
+
 choice=$("$TOP/scripts/kernel/choose.sh")
 version=${choice% *} release=${choice#* }
 parts=$("$TOP/scripts/kernel/fetch.sh" parts "$version")
