@@ -46,17 +46,16 @@ struct iommufd_coherency_ops {
 
 /**
  * struct iommufd_coherency_attachment - What debugfs shows of an attachment
- * @type: "hwpt", "access", or a word of the caller's that follows the group
+ * @type: "access", or a word that is shown behind the group
  * @id: Number of the iommu group; of an access its object ID
- * @hwpt: Object ID of the HWPT, only with one
- * @pasid: IOMMU_NO_PASID for the group itself, only with an HWPT
  */
 struct iommufd_coherency_attachment {
 	const char *type;
 	u32 id;
+	/* private: of a group in place of the above, object ID of its HWPT or 0 */
 	u32 hwpt;
 	u32 pasid;
-	/* private: CLOCK_BOOTTIME in ns */
+	/* private: CLOCK_BOOTTIME in ns, as of the last tick */
 	u64 since;
 };
 
@@ -74,7 +73,10 @@ struct iommufd_coherency_source {
 	unsigned int nr_noncoherent;
 	/* private: begun while nr_noncoherent is not zero */
 	struct list_head watches;
-	/* private: what debugfs shows, on the list of the one without parent */
+	/*
+	 * private: what debugfs shows, under the mutex; but for groups on the
+	 * list of the one without parent
+	 */
 	struct iommufd_coherency_attachment attachment;
 	struct list_head attachment_item;
 	/*
@@ -141,5 +143,6 @@ void iommufd_unwatch_coherency(struct iommufd_coherency_watch *w);
 u64 iommufd_coherency_watch_id(struct iommufd_coherency_watch *w);
 void iommufd_coherency_show_watch(struct seq_file *m,
 				  struct iommufd_coherency_watch *w);
+void iommufd_ctx_show_coherency(struct seq_file *m, struct iommufd_ctx *ictx);
 
 #endif

@@ -166,7 +166,7 @@ static void source_uncount(struct iommufd_coherency_source *source,
 	lockdep_assert_held(&root->lock);
 
 	WARN_ON(!source->nr_noncoherent--);
-	if (!source->nr_noncoherent)
+	if (!source->nr_noncoherent && !list_empty(&source->attachment_item))
 		list_del_init(&source->attachment_item);
 	if (source != root)
 		root->nr_noncoherent--;
@@ -175,8 +175,9 @@ static void source_uncount(struct iommufd_coherency_source *source,
 }
 
 /*
- * Record what debugfs shows of the source. A source has one record, however often
- * it is counted, and none while only a hold keeps it counted.
+ * Record what debugfs shows of a source that is not a group: groups are attached
+ * and detached so often that they only note it in place, see group_attached(). A
+ * source has one record, however often it is counted.
  */
 static void attachment_add(struct iommufd_coherency_source *source,
 			   struct iommufd_coherency_source *root,
@@ -185,26 +186,42 @@ static void attachment_add(struct iommufd_coherency_source *source,
 	lockdep_assert_held(&root->lock);
 
 	source->attachment = *attachment;
-	source->attachment.since = ktime_get_boottime_ns();
+	source->attachment.since = ktime_get_coarse_boottime_ns();
 	if (list_empty(&source->attachment_item))
 		list_add_tail(&source->attachment_item, &root->attachments);
+}
+
+static void since_show(struct seq_file *m,
+		       const struct iommufd_coherency_attachment *attachment)
+{
+	u32 ns;
+	u64 s = div_u64_rem(attachment->since, NSEC_PER_SEC, &ns);
+
+	seq_printf(m, " since %llu.%09u\n", s, ns);
 }
 
 static void attachment_show(struct seq_file *m,
 			    const struct iommufd_coherency_attachment *attachment)
 {
-	u32 ns;
-	u64 s = div_u64_rem(attachment->since, NSEC_PER_SEC, &ns);
-
-	if (!strcmp(attachment->type, "hwpt"))
-		seq_printf(m, "attached: group %u hwpt %u pasid %u",
-			   attachment->id, attachment->hwpt, attachment->pasid);
-	else if (!strcmp(attachment->type, "access"))
+	if (!strcmp(attachment->type, "access"))
 		seq_printf(m, "attached: access %u", attachment->id);
 	else
 		seq_printf(m, "attached: group %u %s", attachment->id,
 			   attachment->type);
-	seq_printf(m, " since %llu.%09u\n", s, ns);
+	since_show(m, attachment);
+}
+
+static void group_show(struct seq_file *m, struct iommufd_group *igroup)
+{
+	struct iommufd_coherency_attachment *attachment =
+		&igroup->coherency.attachment;
+
+	if (!attachment->hwpt)
+		return;
+	seq_printf(m, "attached: group %d hwpt %u pasid %u",
+		   iommu_group_id(igroup->group), attachment->hwpt,
+		   attachment->pasid);
+	since_show(m, attachment);
 }
 
 /**
@@ -289,18 +306,18 @@ static void trace_change(struct iommufd_device *idev, ioasid_t pasid,
 					hwpt->obj.id, on);
 }
 
-static void group_attachment_add(struct iommufd_device *idev, ioasid_t pasid,
-				 const struct iommufd_hw_pagetable *hwpt)
+/* On no HWPT, or a coherent one: @hwpt is 0, which is no object's ID */
+static void group_attached(struct iommufd_group *igroup, ioasid_t pasid, u32 hwpt)
 {
-	struct iommufd_coherency_source *source = &idev->igroup->coherency;
+	struct iommufd_coherency_attachment *attachment =
+		&igroup->coherency.attachment;
 
-	attachment_add(source, source_root(source),
-		       &(struct iommufd_coherency_attachment){
-				.type = "hwpt",
-				.id = iommu_group_id(idev->igroup->group),
-				.hwpt = hwpt->obj.id,
-				.pasid = pasid,
-		       });
+	lockdep_assert_held(&source_root(&igroup->coherency)->lock);
+
+	attachment->hwpt = hwpt;
+	attachment->pasid = pasid;
+	if (hwpt)
+		attachment->since = ktime_get_coarse_boottime_ns();
 }
 
 /*
@@ -326,7 +343,7 @@ int iommufd_coherency_before(struct iommufd_device *idev, ioasid_t pasid,
 		else
 			rc = source_count(source, root);
 		if (!rc)
-			group_attachment_add(idev, pasid, new);
+			group_attached(idev->igroup, pasid, new->obj.id);
 		mutex_unlock(&root->lock);
 	}
 	if (!rc)
@@ -354,12 +371,13 @@ void iommufd_coherency_gone(struct iommufd_device *idev, ioasid_t pasid,
 	mutex_lock(&root->lock);
 	if (hwpt_is_noncoherent(stays)) {
 		if (!failed)
-			group_attachment_add(idev, pasid, stays);
-	} else if (failed && idev->coherency_hold.active) {
-		idev->coherency_hold.counted = true;
-		list_del_init(&source->attachment_item);
+			group_attached(idev->igroup, pasid, stays->obj.id);
 	} else {
-		source_uncount(source, root);
+		group_attached(idev->igroup, pasid, 0);
+		if (failed && idev->coherency_hold.active)
+			idev->coherency_hold.counted = true;
+		else
+			source_uncount(source, root);
 	}
 	mutex_unlock(&root->lock);
 }
@@ -559,7 +577,7 @@ EXPORT_SYMBOL_GPL(iommufd_coherency_watch_id);
 /**
  * iommufd_coherency_show_watch - Print what is attached where a watch is
  * @m: File to print to
- * @w: Watch, which the caller keeps on its source, or on none
+ * @w: Watch, which the caller keeps on its source, or on none; not on a context
  *
  * Prints a line for each non-coherent attachment. Takes the mutex of the
  * source, so it waits for an edge that is under way.
@@ -567,18 +585,43 @@ EXPORT_SYMBOL_GPL(iommufd_coherency_watch_id);
 void iommufd_coherency_show_watch(struct seq_file *m,
 				  struct iommufd_coherency_watch *w)
 {
-	struct iommufd_coherency_source *source = w->source, *root, *s;
+	struct iommufd_coherency_source *source = w->source;
 
 	if (!source)
 		return;
-	root = source_root(source);
 
-	guard(mutex)(&root->lock);
-	list_for_each_entry(s, &root->attachments, attachment_item)
-		if (source == root || source == s)
-			attachment_show(m, &s->attachment);
+	guard(mutex)(&source_root(source)->lock);
+	if (!list_empty(&source->attachment_item))
+		attachment_show(m, &source->attachment);
+	else if (source->attachment.hwpt)
+		group_show(m, container_of(source, struct iommufd_group, coherency));
 }
 EXPORT_SYMBOL_GPL(iommufd_coherency_show_watch);
+
+/**
+ * iommufd_ctx_show_coherency - Print what is attached in a context
+ * @m: File to print to
+ * @ictx: iommufd context
+ *
+ * As iommufd_coherency_show_watch().
+ */
+void iommufd_ctx_show_coherency(struct seq_file *m, struct iommufd_ctx *ictx)
+{
+	struct iommufd_coherency_source *source;
+	struct iommufd_group *igroup;
+	unsigned long index;
+
+	guard(mutex)(&ictx->coherency.lock);
+	list_for_each_entry(source, &ictx->coherency.attachments, attachment_item)
+		attachment_show(m, &source->attachment);
+
+	/* A group is taken out of the array before it is freed */
+	xa_lock(&ictx->groups);
+	xa_for_each(&ictx->groups, index, igroup)
+		group_show(m, igroup);
+	xa_unlock(&ictx->groups);
+}
+EXPORT_SYMBOL_GPL(iommufd_ctx_show_coherency);
 
 /* Expose coherency state in fdinfo for debugging */
 void iommufd_coherency_show_fdinfo(struct seq_file *m, struct file *filp)
@@ -595,7 +638,6 @@ void iommufd_coherency_show_fdinfo(struct seq_file *m, struct file *filp)
 	seq_printf(m, "coherency-watches-begun:\t%u\n",
 		   ictx->coherency.nr_begun);
 
-	/* A group is taken out of the array before it is freed */
 	xa_lock(&ictx->groups);
 	xa_for_each(&ictx->groups, index, igroup)
 		if (igroup->coherency.nr_noncoherent)

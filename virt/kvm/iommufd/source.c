@@ -18,7 +18,7 @@ static void kvm_iommufd_source_show(struct seq_file *m,
 
 	seq_printf(m, "source: iommufd %llu\n",
 		   iommufd_coherency_watch_id(&source->watch));
-	iommufd_coherency_show_watch(m, &source->watch);
+	iommufd_ctx_show_coherency(m, source->ictx);
 }
 
 /*
