@@ -2,6 +2,9 @@
 /*
  * kvm-vfio where VFIO reports live coherency: each file that was added gives the
  * VM permission exactly while what it owns can do non-coherent DMA.
+ *
+ * To look up a symbol costs more than all the rest, so VFIO's module is put by
+ * the address that was found, not by name.
  */
 #include <linux/kvm_host.h>
 #include <linux/module.h>
@@ -20,7 +23,7 @@ static void kvm_vfio_watch_show(struct seq_file *m,
 	if (WARN_ON(!fn))
 		return;
 	fn(m, &w->file);
-	symbol_put(vfio_file_show_coherency);
+	symbol_put_addr(fn);
 }
 
 /*
@@ -38,7 +41,7 @@ int kvm_vfio_watch(struct kvm_vfio_watch *w, struct kvm *kvm,
 	if (!fn)
 		return -EINVAL;
 	ret = fn(file, &w->file, &kvm_coherency_ops, kvm);
-	symbol_put(vfio_file_watch_coherency);
+	symbol_put_addr(fn);
 	if (ret) {
 		if (ret == -EPERM && w->file.container_refused)
 			kvm_arch_coherency_not_enforced(kvm);
@@ -60,5 +63,5 @@ void kvm_vfio_unwatch(struct kvm_vfio_watch *w)
 	if (WARN_ON(!fn))
 		return;
 	fn(&w->file);
-	symbol_put(vfio_file_unwatch_coherency);
+	symbol_put_addr(fn);
 }
