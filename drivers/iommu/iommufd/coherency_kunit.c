@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of coherency.c: contexts, groups and page tables are made by
- * hand, and "the hardware" is a function that looks at the watches while it is
- * being attached or detached.
+ * KUnit tests of coherency.c: contexts, groups and page tables are set up by
+ * hand, and "the hardware" is a function that records whether a watch has begun
+ * during an attach or detach.
  */
 #include <kunit/test.h>
 #include <linux/anon_inodes.h>
@@ -33,9 +33,9 @@ struct coherency_test {
 	struct iommufd_hwpt_paging loose[2];
 	struct iommufd_hwpt_nested nested;
 	struct test_watch w[NR_WATCHES];
-	/* What @w[0] was while the hardware was busy */
+	/* @w[0] had begun when the hardware changed */
 	bool begun_in_hw;
-	/* A watch was ended, and another one that ends as well not revoked yet */
+	/* A watch ended before all of those that end with it were revoked */
 	bool ended_early;
 };
 
@@ -71,7 +71,7 @@ static void test_end(struct iommufd_coherency_watch *w)
 	to_test_watch(w)->ends++;
 }
 
-/* One whose data is the test: at its end all watches have to be revoked */
+/* All watches must have been revoked by now. w->data is the test. */
 static void test_last_end(struct iommufd_coherency_watch *w)
 {
 	struct coherency_test *t = w->data;
@@ -186,7 +186,7 @@ static int hw(struct coherency_test *t, int rc)
 	return rc;
 }
 
-/* @hw_rc: what the IOMMU driver says to it */
+/* @hw_rc: what the IOMMU driver returns */
 static int change(struct coherency_test *t, int dev, ioasid_t pasid,
 		  struct iommufd_hw_pagetable *old,
 		  struct iommufd_hw_pagetable *new, int hw_rc)
@@ -343,7 +343,7 @@ static void refusal_is_seen_by_nobody(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, t->w[i].watch.begun);
 	}
 
-	/* Whoever chooses a page table must not go on to the next */
+	/* EINVAL would make the automatic choice try the next page table */
 	t->w[refuser].refuse = -EINVAL;
 	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), -EPERM);
 
@@ -356,7 +356,7 @@ static void refusal_is_seen_by_nobody(struct kunit *test)
 		unwatch(t, i);
 }
 
-/* A watch that has begun for another group goes on */
+/* A refusal does not end a watch that has begun for another group */
 static void refusal_ends_nothing_older(struct kunit *test)
 {
 	struct coherency_test *t = test->priv;
@@ -426,7 +426,7 @@ static void replace_in_all_directions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, change(t, 0, IOMMU_NO_PASID, &from->common,
 				     &to->common, r->hw_rc), r->hw_rc);
 
-	/* Begun from before the first of the two until after the last */
+	/* Begun throughout the replacement if either page table is loose */
 	KUNIT_EXPECT_EQ(test, t->begun_in_hw, r->from_loose || r->to_loose);
 	KUNIT_EXPECT_EQ(test, t->w[0].watch.begun, !at->enforce_cache_coherency);
 	KUNIT_EXPECT_EQ(test, t->w[0].begins, r->from_loose || r->to_loose);
@@ -454,7 +454,7 @@ static void group_decides(struct kunit *test)
 {
 	struct coherency_test *t = test->priv;
 
-	/* The watch is on the device that does not attach */
+	/* Watch the device that is not attached */
 	KUNIT_ASSERT_EQ(test, watch_device(t, 0, 1), 0);
 	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
 	expect_events(test, &t->w[0], 1, 1, 0);
@@ -504,7 +504,7 @@ static void access_is_a_source(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, watch_device(t, 1, 0), 0);
 	KUNIT_ASSERT_EQ(test, watch(t, 2, iommufd_access_coherency(access)), 0);
 
-	/* What only the CPU touches is coherent */
+	/* An access by the CPU alone is coherent */
 	access->ops = &cpu_ops;
 	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(access), 0);
 	iommufd_coherency_access_detach(access);
@@ -520,7 +520,7 @@ static void access_is_a_source(struct kunit *test)
 	expect_events(test, &t->w[1], 0, 0, 0);
 	expect_events(test, &t->w[2], 1, 1, 1);
 
-	/* The access' own watch has agreed, and does not begin */
+	/* The access' own watch has reserved, but does not begin */
 	t->w[0].refuse = -EPERM;
 	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(access), -EPERM);
 	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_noncoherent, 0);
@@ -531,7 +531,7 @@ static void access_is_a_source(struct kunit *test)
 	expect_nothing(test, &access->coherency);
 }
 
-/* What debugfs shows of the source that @w[@i] is on, without the times */
+/* Checks what debugfs shows of @w[@i]'s source, but for the times */
 static void expect_shown(struct kunit *test, int i, const char *expected)
 {
 	struct coherency_test *t = test->priv;
@@ -567,7 +567,7 @@ static void attachments_are_shown(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, iommufd_coherency_watch_id(&t->w[2].watch), 0);
 	expect_shown(test, 0, "");
 
-	/* Failed, and kept counted for another try */
+	/* A failed attach that the hold keeps counted is not shown */
 	iommufd_coherency_hold(&t->idev[0].coherency_hold);
 	change(t, 0, IOMMU_NO_PASID, NULL, &t->loose[0].common, -EINVAL);
 	expect_shown(test, 0, "");
@@ -586,7 +586,7 @@ static void attachments_are_shown(struct kunit *test)
 	expect_shown(test, 1, one);
 	detach(t, 2, &t->loose[0]);
 
-	/* A replacement that fails leaves what there is, and since when */
+	/* A failed replacement leaves the attachment and its time alone */
 	change(t, 0, IOMMU_NO_PASID, &t->loose[0].common, &t->loose[1].common, -EIO);
 	expect_shown(test, 1, one);
 	KUNIT_EXPECT_EQ(test, *since, 1);
@@ -608,7 +608,7 @@ static const struct iommufd_coherency_attachment test_attachment = {
 	.id = 5,
 };
 
-/* As VFIO does where it knows of DMA that iommufd does not */
+/* VFIO has such a source for DMA that iommufd does not know of */
 static void source_without_parent(struct kunit *test)
 {
 	struct coherency_test *t = test->priv;
@@ -634,7 +634,7 @@ static void source_without_parent(struct kunit *test)
 	expect_nothing(test, &source);
 }
 
-/* On a source that is non-coherent, all of a batch begin or none */
+/* On a non-coherent source either all watches of a batch begin or none */
 static void batch_is_all_or_nothing(struct kunit *test)
 {
 	struct coherency_test *t = test->priv;
@@ -654,7 +654,7 @@ static void batch_is_all_or_nothing(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, t->w[i].begins, 0);
 		KUNIT_EXPECT_EQ(test, t->w[i].reserves, t->w[i].ends);
 		KUNIT_EXPECT_NULL(test, t->w[i].watch.source);
-		/* Does nothing */
+		/* A no-op for a watch that was not added */
 		unwatch(t, i);
 	}
 	expect_events(test, &t->w[0], 1, 0, 1);
@@ -687,7 +687,7 @@ static void unwatch_while_begun(struct kunit *test)
 	unwatch(t, 1);
 }
 
-/* Those on the group and those on its context, so that they can wait together */
+/* Watches of the group and of its context can share one wait that way */
 static void all_are_revoked_before_one_ends(struct kunit *test)
 {
 	struct coherency_test *t = test->priv;
@@ -708,13 +708,13 @@ static void all_are_revoked_before_one_ends(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, t->w[i].revokes, 1);
 	}
 
-	/* What has not begun is not revoked: here the last to be asked refuses */
+	/* A watch that has reserved and not begun is not revoked */
 	t->w[1].refuse = -EPERM;
 	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), -EPERM);
 	KUNIT_EXPECT_EQ(test, t->w[0].revokes, 1);
 	t->w[1].refuse = 0;
 
-	/* One that leaves, in the midst of DMA */
+	/* A watch that is removed while DMA is non-coherent */
 	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
 	unwatch(t, 0);
 	KUNIT_EXPECT_EQ(test, t->w[0].revokes, 2);
@@ -724,7 +724,7 @@ static void all_are_revoked_before_one_ends(struct kunit *test)
 	unwatch(t, 2);
 }
 
-/* As the loop over the page tables of an IOAS does */
+/* One iteration of the loop over the page tables of an IOAS */
 static int try(struct coherency_test *t, int dev, struct iommufd_hwpt_paging *old,
 	       struct iommufd_hwpt_paging *new, int hw_rc)
 {
@@ -746,7 +746,7 @@ static void one_hold_spans_failed_tries(struct kunit *test)
 	expect_events(test, &t->w[0], 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, t->ictx.coherency.nr_noncoherent, 1);
 
-	/* Nothing is left over from a choice that finds nothing better */
+	/* Nothing stays counted when the choice finds nothing better */
 	iommufd_coherency_hold(&t->idev[0].coherency_hold);
 	KUNIT_EXPECT_EQ(test, try(t, 0, &t->loose[0], &t->loose[1], -EINVAL),
 			-EINVAL);
@@ -762,7 +762,7 @@ static void one_hold_spans_failed_tries(struct kunit *test)
 	expect_events(test, &t->w[0], 2, 2, 2);
 	detach(t, 0, &t->enforcing[0]);
 
-	/* A hold is of one device: what another fails at is not kept for it */
+	/* A hold covers one device: another's failed attach is not kept */
 	iommufd_coherency_hold(&t->idev[0].coherency_hold);
 	KUNIT_EXPECT_EQ(test, try(t, 1, NULL, &t->loose[0], -EINVAL), -EINVAL);
 	expect_events(test, &t->w[0], 3, 3, 3);
@@ -775,7 +775,7 @@ static bool suits(struct coherency_test *t, struct iommufd_hwpt_paging *hwpt)
 	return iommufd_auto_domain_suits(&t->idev[0], hwpt);
 }
 
-/* Without the bridge the choice is that of a kernel without any of this */
+/* Without the bridge the choice is that of an unpatched kernel */
 static void automatic_choice_never_downgrades(struct kunit *test)
 {
 	bool others = !IS_ENABLED(CONFIG_KVM_IOMMUFD);

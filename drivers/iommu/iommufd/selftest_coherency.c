@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Coherency in iommufd's selftest: devices in groups of several, hardware that
- * fails when it is told to, accesses that come and go, and watches that count what
- * they are called for and look at the hardware meanwhile.
+ * Coherency in iommufd's selftest: several devices in one group, injected
+ * hardware failures, accesses that come and go, and watches that count their
+ * callbacks and check the hardware in each.
  *
- * User space compares the watches with what it has attached. What it cannot see
- * is whether a watch began before the hardware was attached and ended after it
- * was detached, so a watch checks this itself, and reports it as a gap.
+ * User space compares the watches with what it has attached. It cannot see
+ * whether a watch began before the hardware was attached and ended after it was
+ * detached, so the watch checks this itself and reports a violation as a gap.
  */
 #include <linux/anon_inodes.h>
 #include <linux/errno.h>
@@ -55,7 +55,7 @@ struct iommu_group *mock_coherency_device_group(struct device *dev)
 	return generic_device_group(dev);
 }
 
-/* Asked before anything else can fail, so that rolling back is not what fails */
+/* Called before anything else can fail: a rollback must not be what fails */
 int mock_coherency_should_fail(struct mock_coherency *coherency)
 {
 	int rc = 0;
@@ -164,7 +164,7 @@ static int iommufd_test_mock_fail(struct iommufd_ucmd *ucmd,
 	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 }
 
-/* Makes attaching, replacing and detaching of accesses exclude each other */
+/* Serializes attach, replace and detach of accesses */
 static DEFINE_MUTEX(access_lock);
 
 static int mock_access_change(struct iommufd_access *access, u32 ioas_id)
@@ -196,18 +196,18 @@ static int iommufd_test_access_change(struct iommu_test_cmd *cmd)
 
 struct test_watch {
 	struct iommufd_coherency_watch watch;
-	/* The watch keeps both: it may outlive the device, and the iommufd */
+	/* Holds references to both: it may outlive device and iommufd */
 	struct iommufd_ctx *ictx;
 	/* NULL watches the context */
 	struct iommufd_group *igroup;
-	/* Being added or removed by user space: the hardware may be attached */
+	/* User space is adding or removing it: hardware may be attached then */
 	bool by_user;
 	bool reserved;
 	bool begun;
 	/* Set by a slow reserve, cleared by it or by user space, without a lock */
 	bool asked;
 	wait_queue_head_t asked_changes;
-	/* All of it under the context's coherency mutex, but before it is added */
+	/* Under the context's coherency mutex once the watch has been added */
 	struct iommu_test_watch state;
 };
 
@@ -252,7 +252,7 @@ static void look_for_gap(struct test_watch *tw, bool reserved, bool begun)
 		tw->state.gaps++;
 }
 
-/* Until user space lets it go on, or has taken too long */
+/* Blocks until user space lets reserve go on, for slow_ms at most */
 static void wait_for_user(struct test_watch *tw)
 {
 	if (!tw->state.slow_ms)
@@ -304,7 +304,7 @@ static const struct iommufd_coherency_ops test_watch_ops = {
 	.end = test_watch_end,
 };
 
-/* Watches removed without an end, which have no state any more to tell it in */
+/* Watches removed without an end; counted here since their state is freed */
 static atomic_t nr_unended;
 
 static void test_watch_free(struct test_watch *tw)
@@ -399,7 +399,7 @@ out_free:
 	return ERR_PTR(rc);
 }
 
-/* Nobody waits for long */
+/* Limits how long a watch can delay an attach */
 #define MAX_SLOW_MS	60000
 
 static int iommufd_test_watch(struct iommufd_ucmd *ucmd,

@@ -17,29 +17,29 @@ struct iommufd_access;
 struct iommufd_device;
 struct iommufd_ucmd;
 
-/* In each mock device */
+/* Embedded in each mock device */
 struct mock_coherency {
-	/* Makes attaching, replacing and detaching exclude each other */
+	/* Serializes attach, replace and detach */
 	struct mutex lock;
 	bool attached;
-	/* To join while the device is added, or NULL */
+	/* The group to join when the device is added, or NULL for a new one */
 	struct iommu_group *group;
 	bool sw_msi;
 	/*
-	 * The hardware: on a page table that does not enforce coherency. Changes
-	 * under the lock of the core's group.
+	 * The hardware is on a page table that does not enforce coherency.
+	 * Written under the mutex of the core's iommu_group.
 	 */
 	bool noncoherent;
-	/* Under a lock of selftest_coherency.c */
+	/* Protected by fail_lock in selftest_coherency.c */
 	unsigned int fail_nth;
 	int fail_error;
 };
 
 struct mock_coherency *mock_dev_coherency(struct device *dev);
 
-/* Can its device do DMA now: has it an IOAS to pin pages of, or pages? */
+/* Can its device do DMA now, i.e. does it have an IOAS or pinned pages? */
 bool mock_access_is_noncoherent(struct iommufd_access *access);
-/* The access of a file, on which the caller gets a reference */
+/* Returns the access of a file; the caller has to fput() @file */
 struct iommufd_access *mock_access_get(int fd, struct file **file);
 
 void mock_coherency_init(struct mock_coherency *coherency,
