@@ -16,10 +16,10 @@
 #define MAP_IOVA	MOCK_APERTURE_START
 #define MAP_LENGTH	(16 * 4096UL)
 
-/* How a call has ended, as far as watches may have noticed */
+/* What a call may have done to the watches */
 enum outcome {
 	AS_MODELLED,	/* each watch has begun or ended once, or not at all */
-	HW_FAILED,	/* a watch may have begun and ended in vain */
+	HW_FAILED,	/* a watch may have begun and ended again */
 };
 
 static void differs(const struct model *m, const char *fmt, ...)
@@ -65,7 +65,7 @@ static int quiet_ioctl(int fd, unsigned long request, void *arg)
 	return ioctl(fd, request, arg) ? -errno : 0;
 }
 
-/* The call that is under test: in it an allocation may have to fail */
+/* The call under test: fails its allocation m->fail_nth, if that is set */
 static int tested_ioctl(struct model *m, int fd, unsigned long request, void *arg)
 {
 	int ret;
@@ -114,12 +114,12 @@ struct iommu_test_watch watch_state(struct model *m, int watch)
 		.watch.refuse = w->refuse,
 	};
 
-	/* Any iommufd will do: the watch knows its own */
+	/* The op works on any iommufd: the watch holds its own context */
 	expect(m, quiet_ioctl(m->ctxs[w->ctx].fd, IOMMU_TEST_CMD, &cmd), 0, "WATCH_STATE");
 	return cmd.watch;
 }
 
-/* The page table of a group: that of any of its devices which is attached */
+/* The page table of a group, which all of its attached devices share */
 static int group_pt(const struct model *m, int group)
 {
 	int i;
@@ -142,7 +142,7 @@ static bool is_source(const struct model_watch *w, const struct model_dev *dev)
 	return dev->used && dev->ctx == w->ctx && (w->group == NONE || w->group == dev->group);
 }
 
-/* How much of the DMA of a context is that of accesses */
+/* How many of a context's sources of non-coherent DMA are accesses */
 static int nr_access_dma(const struct model *m, int ctx)
 {
 	int i, nr = 0;
@@ -176,7 +176,7 @@ int model_nr_noncoherent(const struct model *m, int ctx)
 		if (!m->devs[i].used || m->devs[i].ctx != ctx ||
 		    !group_is_noncoherent(m, m->devs[i].group))
 			continue;
-		/* Each group once, by the first of its devices */
+		/* Count each group once, at the first of its devices */
 		for (j = 0; !m->devs[j].used || m->devs[j].group != m->devs[i].group; j++)
 			;
 		nr += i == j;
@@ -234,14 +234,14 @@ static void check(struct model *m, enum outcome outcome)
 	}
 }
 
-/* The call has returned @ret, and without anything injected returns @want */
+/* Checks that a call returned @want, unless a failure was injected and it failed */
 static void check_return(const struct model *m, int ret, int want, const char *what)
 {
 	if (!m->injected || !ret)
 		expect(m, ret, want, what);
 }
 
-/* In an array of structs that begin with "bool used" */
+/* Finds a free element of an array of structs that begin with "bool used" */
 static int free_slot(const struct model *m, const void *array, size_t size, int nr)
 {
 	int i;
@@ -275,7 +275,7 @@ void model_open(struct model *m)
 	}
 }
 
-/* A context that nobody has a file of any more must not have kept its devices */
+/* A context whose last file is closed must not have kept its devices */
 static void expect_no_devices(const struct model *m)
 {
 	struct dirent *entry;
@@ -348,7 +348,7 @@ int model_bind(struct model *m, int ctx, bool capable, int sibling)
 	int dev = free_slot(m, m->devs, sizeof(m->devs[0]), NR_DEVS);
 	int pt = group_pt(m, group), want = 0, ret;
 
-	/* It has to come to where its group is */
+	/* A device can join an attached group only if it could be on the same page table */
 	if (pt != NONE && m->pts[pt].enforces && !capable)
 		want = -EINVAL;
 	ret = tested_ioctl(m, m->ctxs[ctx].fd, IOMMU_TEST_CMD, &cmd);
@@ -382,7 +382,7 @@ static int alloc_pt(struct model *m, int dev, struct iommu_hwpt_alloc *cmd, stru
 	return ret ?: i;
 }
 
-/* Page tables enforce what the device that they are made for can */
+/* A page table enforces coherency if the device that it is allocated for can */
 int model_alloc_pt(struct model *m, int dev, int ioas)
 {
 	int ctx = m->devs[dev].ctx;
@@ -425,7 +425,7 @@ static bool pt_is_used(const struct model *m, int pt)
 	return false;
 }
 
-/* An automatic page table goes with the last device that is on it */
+/* An automatic page table is freed with its last attachment */
 static void forget_pts(struct model *m)
 {
 	int i;
@@ -453,7 +453,7 @@ int model_free_pt(struct model *m, int pt)
 	return ret;
 }
 
-/* Those who watch a group are asked before those who watch its context */
+/* Watches of a group reserve before watches of its context */
 static bool is_asked_before(const struct model_watch *w, const struct model_watch *other)
 {
 	bool whole = w->group == NONE, other_whole = other->group == NONE;
@@ -463,7 +463,7 @@ static bool is_asked_before(const struct model_watch *w, const struct model_watc
 	return w->order < other->order;
 }
 
-/* What the first watch to refuse says to non-coherent DMA of the group, or 0 */
+/* The errno with which the first watch refuses non-coherent DMA of the group, or 0 */
 static int refusal(const struct model *m, int ctx, int group)
 {
 	const struct model_watch *w, *first = NULL;
@@ -505,7 +505,7 @@ static int predict_change(const struct model *m, const struct model_dev *dev,
 	return refusal(m, dev->ctx, dev->group);
 }
 
-/* The page table that was chosen automatically */
+/* The page table that the automatic choice took, a new one included */
 static int chosen_pt(struct model *m, const struct model_dev *dev, int ioas, __u32 id)
 {
 	int old = group_pt(m, dev->group), i;
@@ -553,7 +553,7 @@ static bool arm_hw(struct model *m, __u32 nth)
 	return !cmd.mock_fail.nth;
 }
 
-/* Attaches the device, or if it is attached replaces the page table of its group */
+/* Attaches the device or, if it is attached, replaces the page table of its group */
 int model_change(struct model *m, int index, struct model_target to)
 {
 	struct model_dev *dev = &m->devs[index];
@@ -573,7 +573,7 @@ int model_change(struct model *m, int index, struct model_target to)
 	if (m->fail_dev != NONE)
 		hw_failed = arm_hw(m, 0);
 
-	/* EINVAL makes the automatic choice go on */
+	/* After EINVAL the automatic choice tries the next page table */
 	if (hw_failed && (m->fail_error != EINVAL || to.pt != NONE))
 		expect(m, ret, -m->fail_error, "attaching to hardware that fails");
 	else if (!hw_failed || ret != -EINVAL)
@@ -619,7 +619,7 @@ int model_unbind(struct model *m, int dev)
 	return ret;
 }
 
-/* So that the device of the access can go on with its DMA, and a late unpin is seen */
+/* Pins pages for DMA, so that a watch that ends before they are unpinned sees a gap */
 static void pin_pages(struct model *m, const struct model_access *a)
 {
 	struct iommu_test_cmd cmd = {
@@ -633,7 +633,7 @@ static void pin_pages(struct model *m, const struct model_access *a)
 	expect(m, quiet_ioctl(m->ctxs[a->ctx].fd, IOMMU_TEST_CMD, &cmd), 0, "ACCESS_PAGES");
 }
 
-/* The next to attach a @dma access to a context without @had DMA asks for leave */
+/* Watches are asked only if the access becomes non-coherent: if it does @dma, and @had no IOAS */
 static int predict_access(const struct model *m, int ctx, bool dma, bool had)
 {
 	return dma && !had ? refusal(m, ctx, NONE) : 0;
@@ -697,7 +697,7 @@ int model_access_change(struct model *m, int access, int ioas)
 	return ret;
 }
 
-/* The list of an IOAS's accesses allocates again if it cannot: this one can fail alone */
+/* The one way to make iopt_add_access() fail: failed allocations there are retried */
 int model_access_misfit(struct model *m, int access)
 {
 	struct model_access *a = &m->accesses[access];

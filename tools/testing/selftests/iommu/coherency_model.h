@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A reference model of which DMA of iommufds is non-coherent, on mock devices.
+ * A reference model of iommufd's non-coherent DMA, on mock devices.
  *
- * Each function changes the kernel's state by one ioctl, and the model's: lists
- * of devices, page tables and watches. What the ioctl has to return, and what
- * each watch has to be afterwards, is worked out anew from these lists, and the
- * first difference ends the program.
+ * Each function makes one ioctl and updates the model's state: lists of devices,
+ * page tables and watches. After each call the expected return value and the
+ * expected state of each watch are computed from these lists, and the first
+ * difference ends the program.
  */
 #ifndef SELFTEST_IOMMU_COHERENCY_MODEL_H
 #define SELFTEST_IOMMU_COHERENCY_MODEL_H
@@ -43,7 +43,7 @@ struct model_dev {
 	int pt;			/* NONE: bound, not attached */
 };
 
-/* Of a driver whose device does DMA to what it pins, if @dma, or that of a CPU */
+/* The access of a driver whose device does DMA to pinned pages, if @dma; else CPU accesses only */
 struct model_access {
 	bool used;
 	int ctx;
@@ -56,7 +56,7 @@ struct model_watch {
 	bool used;
 	int ctx;
 	int group;		/* NONE: the whole context */
-	unsigned int order;	/* of adding */
+	unsigned int order;	/* in which watches were added */
 	__u32 refuse;
 	struct iommu_test_watch seen;
 };
@@ -75,22 +75,22 @@ struct model {
 	int next_group;
 	unsigned int next_order;
 
-	/* The next change of this device's domain is to fail, with this errno */
+	/* Make the next domain change of this device fail, with this errno */
 	int fail_dev;
 	int fail_error;
-	/* This allocation of the next call is to fail; was there one to fail? */
+	/* Fail this allocation of the next call; injected: it got that far */
 	unsigned int fail_nth;
 	int fail_nth_fd;
 	bool injected;
 
-	/* For the message when something differs */
+	/* For the message about a difference */
 	unsigned long seed;
 	unsigned long step;
-	/* What has happened, so that a test can see that it was worth its time */
+	/* Counts, so that a test can check that it covered something */
 	unsigned long changes, hw_failures, refusals, begins;
 };
 
-/* Where to attach a device to: a page table, or automatically to an IOAS */
+/* Where to attach a device: to a page table, or to an IOAS with the automatic choice */
 struct model_target {
 	int pt;
 	int ioas;
@@ -103,8 +103,8 @@ void model_open(struct model *m);
 void model_close(struct model *m);
 
 /*
- * Indexes of what was made, or a negative errno. A call has to fail only if the
- * model says so, or because a failure was injected.
+ * Return the index of the new object, or a negative errno. A call may fail only if
+ * the model says so, or because a failure was injected.
  */
 int model_bind(struct model *m, int ctx, bool capable, int sibling);
 int model_alloc_pt(struct model *m, int dev, int ioas);
@@ -118,22 +118,22 @@ int model_unbind(struct model *m, int dev);
 int model_free_pt(struct model *m, int pt);
 
 /*
- * An access, attached to an address space of a context where model_map() has pages.
- * Whenever it gets one it pins pages, which stay pinned until it loses it.
+ * Creates an access attached to an IOAS in which model_map() has mapped pages. It pins
+ * pages whenever it gets an IOAS, and they stay pinned until it loses that IOAS.
  */
 int model_access(struct model *m, int ctx, int ioas, bool dma);
-/* Attaches it, replaces what it has, or with NONE detaches it */
+/* Attaches the access, replaces its IOAS, or with NONE detaches it */
 int model_access_change(struct model *m, int access, int ioas);
-/* Tries to attach it where no access that pins pages can be: to a mapping of half a page */
+/* Tries to attach it to an IOAS that maps half a page, which accesses that pin cannot use */
 int model_access_misfit(struct model *m, int access);
 void model_access_close(struct model *m, int access);
 void model_unwatch(struct model *m, int watch);
 void model_refuse(struct model *m, int watch, __u32 refuse);
 
-/* Pages in an address space, so that page tables have something to map */
+/* Maps pages in an IOAS, so that page tables have something to map */
 void model_map(struct model *m, int ctx, int ioas);
 
-/* What the watch is to be, and how many groups and accesses of a context are non-coherent */
+/* Should the watch have begun; how many groups and accesses of a context are non-coherent? */
 bool model_noncoherent(const struct model *m, int watch);
 int model_nr_noncoherent(const struct model *m, int ctx);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * When do those who watch an iommufd, or a device, hear of non-coherent DMA?
- * On mock devices, with every state of a device and every kind of watch, with
- * failing hardware and refusing watches, and in random walks.
+ * When do watches of an iommufd, or of a device, begin and end? Tested on mock
+ * devices, in every state of a device and with every kind of watch, with failing
+ * hardware and refusing watches, and in random walks.
  *
- * Each call is compared with coherency_model.c; the tests here choose what to
- * call, and say by hand what has to come of it.
+ * coherency_model.c checks each call. The tests here choose the calls, and state
+ * some of the results explicitly.
  *
  * Environment: seed= and steps= of the random walks.
  */
@@ -24,7 +24,7 @@
 
 #define COHERENCY_CAPS	(IOMMU_HW_CAP_COHERENCY_KNOWN | IOMMU_HW_CAP_COHERENCY_ENFORCEABLE)
 
-/* Emulated machines and debug kernels are slow: only what hangs is to time out */
+/* Emulated machines and debug kernels are slow: only a hang should time out */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	1800
 
@@ -48,7 +48,7 @@ struct setup {
 	struct kind kind;
 	int watches[4];
 	int nr_watches;
-	/* Never attached: they have page tables made, of either sort */
+	/* Never attached: only there to allocate page tables of both kinds */
 	int capable, incapable;
 	int pts[NR_STATES];
 };
@@ -95,7 +95,7 @@ static void unwatch(struct setup *s)
 		model_unwatch(&s->m, s->watches[--s->nr_watches]);
 }
 
-/* Of all watches: have they begun, and how many times by now? */
+/* Checks for each watch whether it has begun, and how often it did so far */
 static void expect_watches(struct __test_metadata *_metadata, int line, struct setup *s,
 			   bool begun, unsigned int begins)
 {
@@ -179,7 +179,7 @@ static int enter(FIXTURE_DATA(transition) * self, bool capable, enum state state
 	}
 }
 
-/* A watch that is added @late finds the first state there already */
+/* With @late, the watches are added when the device is in the first state already */
 static void transition(struct __test_metadata *_metadata, FIXTURE_DATA(transition) * self,
 		       bool capable, enum state from, enum state to, bool late)
 {
@@ -294,7 +294,7 @@ FIXTURE_TEARDOWN(mock)
 	model_close(&self->s.m);
 }
 
-/* The mock IOMMU has data of its own, which nobody asks for here */
+/* Does not ask for the mock IOMMU's own data */
 static int hw_info(struct model *m, int dev, __u64 *caps)
 {
 	struct iommu_hw_info info = { .size = sizeof(info), .dev_id = m->devs[dev].idev };
@@ -304,7 +304,7 @@ static int hw_info(struct model *m, int dev, __u64 *caps)
 	return ret;
 }
 
-/* What a device could have enforced does not matter, what it is on does */
+/* The attached page table counts, not what the device could enforce */
 TEST_F(mock, shared_page_table)
 {
 	struct model *m = self->m;
@@ -328,7 +328,7 @@ TEST_F(mock, automatic_never_downgrades)
 	int incapable[2];
 	int i;
 
-	/* A page table that does not enforce is in each address space first */
+	/* The first page table of each IOAS does not enforce coherency */
 	for (i = 0; i < 2; i++) {
 		incapable[i] = model_bind(m, 0, false, NONE);
 		EXPECT_EQ(0, model_change(m, incapable[i], TO_IOAS(i)));
@@ -349,7 +349,7 @@ TEST_F(mock, automatic_never_downgrades)
 	EXPECT_WATCHES(&self->s, false, 1);
 }
 
-/* A capability no matter what is attached, and what a page table of the device is like */
+/* The capability does not depend on what is attached, and predicts the device's page tables */
 TEST_F(mock, capabilities)
 {
 	struct model *m = self->m;
@@ -360,7 +360,7 @@ TEST_F(mock, capabilities)
 	EXPECT_EQ(IOMMU_HW_CAP_COHERENCY_KNOWN, self->caps & COHERENCY_CAPS);
 	EXPECT_EQ(0, hw_info(m, devs[1], &self->caps));
 	EXPECT_EQ(COHERENCY_CAPS, self->caps & COHERENCY_CAPS);
-	/* It is not the group's: page tables are made for a device */
+	/* The capability is per device, not per group: page tables are allocated for a device */
 	EXPECT_EQ(0, hw_info(m, mate, &self->caps));
 	EXPECT_EQ(IOMMU_HW_CAP_COHERENCY_KNOWN, self->caps & COHERENCY_CAPS);
 	EXPECT_EQ(0, model_unbind(m, mate));
@@ -376,7 +376,7 @@ TEST_F(mock, capabilities)
 	EXPECT_EQ(COHERENCY_CAPS, self->caps & COHERENCY_CAPS);
 }
 
-/* A call that fails tells nothing */
+/* A call that fails reports no capabilities */
 TEST_F(mock, no_capabilities)
 {
 	struct model *m = self->m;
@@ -399,7 +399,7 @@ TEST_F(mock, no_capabilities)
 	EXPECT_EQ(0, info.out_capabilities);
 }
 
-/* The second device of a group changes nothing, and is no less at risk */
+/* The second device of a group adds no attachment, but keeps the group's until it detaches */
 TEST_F(mock, group_counts_once)
 {
 	struct model *m = self->m;
@@ -416,7 +416,7 @@ TEST_F(mock, group_counts_once)
 	EXPECT_EQ(0, model_detach(m, a));
 	EXPECT_WATCHES(&self->s, true, 1);
 
-	/* One replaces for all */
+	/* A replacement by one device changes the page table of the whole group */
 	EXPECT_EQ(0, model_change(m, a, loose));
 	EXPECT_EQ(0, model_change(m, b, TO_PT(self->pts[NESTED_ENFORCING])));
 	EXPECT_WATCHES(&self->s, false, 1);
@@ -428,7 +428,7 @@ TEST_F(mock, group_counts_once)
 	EXPECT_WATCHES(&self->s, false, 2);
 }
 
-/* A group is as capable as the least of its devices */
+/* A group is as capable as its least capable device */
 TEST_F(mock, group_decides)
 {
 	struct model *m = self->m;
@@ -441,17 +441,17 @@ TEST_F(mock, group_decides)
 	EXPECT_WATCHES(&self->s, false, 0);
 	EXPECT_EQ(0, model_change(m, incapable, TO_IOAS(0)));
 	EXPECT_WATCHES(&self->s, true, 1);
-	/* The group is on it already */
+	/* The group is on a page table of this IOAS already */
 	EXPECT_EQ(0, model_change(m, capable, TO_IOAS(0)));
 	EXPECT_EQ(0, model_unbind(m, incapable));
 	EXPECT_WATCHES(&self->s, true, 1);
 	EXPECT_EQ(0, model_change(m, capable, TO_PT(self->pts[ENFORCING])));
 	EXPECT_WATCHES(&self->s, false, 1);
-	/* What would have to follow the group there cannot be added */
+	/* A device that cannot be on the group's page table cannot join the group */
 	EXPECT_EQ(-EINVAL, model_bind(m, 0, false, capable));
 }
 
-/* Each device of the group fails, on the way from each state to each other one */
+/* Each device of the group fails in each transition between these states */
 TEST_F(mock, hardware_fails)
 {
 	static const enum state states[] = {
@@ -482,7 +482,7 @@ TEST_F(mock, hardware_fails)
 	}
 }
 
-/* The automatic choice goes on where hardware says EINVAL, without an edge */
+/* After EINVAL from hardware the automatic choice tries the next page table, without an edge */
 TEST_F(mock, automatic_choice_goes_on)
 {
 	struct model *m = self->m;
@@ -509,7 +509,7 @@ TEST_F(mock, automatic_choice_goes_on)
 	EXPECT_EQ(2, m->hw_failures);
 }
 
-/* One refuses: the others neither begin nor stay reserved, whatever their order */
+/* If one watch refuses, the others neither begin nor stay reserved, in either order */
 TEST_F(mock, refusal_is_private)
 {
 	static const int errors[] = { EPERM, EBUSY, EINVAL };
@@ -539,11 +539,10 @@ TEST_F(mock, refusal_is_private)
 		EXPECT_EQ(9, now.refusals);
 		EXPECT_EQ(0, now.reserves);
 		EXPECT_EQ(0, now.ends);
-		/* Coherent DMA needs nobody's leave, nor does another group's */
 		model_refuse(m, nay, 0);
 		EXPECT_EQ(0, model_change(m, dev, TO_PT(self->pts[LOOSE])));
 		EXPECT_WATCHES(&self->s, true, 1);
-		/* Too late to refuse */
+		/* A watch that has begun is not asked again */
 		model_refuse(m, nay, EPERM);
 		EXPECT_EQ(0, model_change(m, dev, TO_PT(self->pts[NESTED_LOOSE])));
 		EXPECT_EQ(0, model_detach(m, dev));
@@ -552,7 +551,7 @@ TEST_F(mock, refusal_is_private)
 	}
 }
 
-/* EINVAL from a watch is not taken for a page table that does not fit */
+/* EINVAL from a watch must not make the automatic choice try the next page table */
 TEST_F(mock, refusal_ends_the_automatic_choice)
 {
 	struct model *m = self->m;
@@ -585,7 +584,7 @@ TEST_F(mock, refused_replacement)
 	EXPECT_WATCHES(&self->s, true, 1);
 }
 
-/* What is there already is refused to who comes: others go on */
+/* A new watch that refuses an existing attachment is not added; the others are unaffected */
 TEST_F(mock, refused_watch)
 {
 	struct model *m = self->m;
@@ -615,8 +614,8 @@ static void *replace_thread(void *data)
 }
 
 /*
- * A device is detached while another one of its group is being replaced, which a watch
- * delays: it is detached from what the group is on by then, and only that is released.
+ * A device is detached during a replacement by another device of its group, which a watch
+ * delays: the detach has to release the page table that the group is on by then.
  */
 TEST_F(mock, detach_while_replaced)
 {
@@ -659,7 +658,7 @@ TEST_F(mock, detach_while_replaced)
 
 	m->devs[a].pt = to;
 	m->devs[b].pt = NONE;
-	/* Asks each watch what it has seen of this */
+	/* Makes the model check all watches */
 	model_refuse(m, slow, 0);
 	EXPECT_WATCHES(&self->s, true, 1);
 	EXPECT_EQ(0, model_detach(m, a));
@@ -676,7 +675,7 @@ static void map_all(struct model *m)
 			model_map(m, ctx, i);
 }
 
-/* DMA by way of an access is that of no device, and seen by who watches all */
+/* DMA through an access belongs to no device: only watches of the context begin */
 TEST_F(mock, access)
 {
 	bool seen = self->s.kind.ctx;
@@ -704,7 +703,7 @@ TEST_F(mock, access)
 	model_access_close(m, other);
 	EXPECT_WATCHES(&self->s, false, seen);
 
-	/* Beside a device each is enough */
+	/* Either the access or the device keeps the context non-coherent */
 	EXPECT_EQ(0, model_change(m, dev, TO_PT(self->pts[LOOSE])));
 	EXPECT_EQ(0, model_access_change(m, dma, 0));
 	EXPECT_EQ(0, model_detach(m, dev));
@@ -716,7 +715,7 @@ TEST_F(mock, access)
 	EXPECT_WATCHES(&self->s, false, 2);
 }
 
-/* Who refuses an access leaves it where it was, and the others alone */
+/* A refused access stays as it was, and other watches do not begin */
 TEST_F(mock, access_is_refused)
 {
 	struct model *m = self->m;
@@ -731,7 +730,7 @@ TEST_F(mock, access_is_refused)
 	model_refuse(m, nay, 0);
 	dma = model_access(m, 0, 0, true);
 	EXPECT_LE(0, dma);
-	/* Too late to refuse */
+	/* A watch that has begun is not asked again */
 	model_refuse(m, nay, EACCES);
 	EXPECT_EQ(0, model_access_change(m, dma, 1));
 	EXPECT_EQ(0, model_access_change(m, dma, NONE));
@@ -771,7 +770,7 @@ TEST_F(mock, contexts_are_apart)
 	EXPECT_WATCHES(&self->s, false, 1);
 }
 
-/* A watch keeps what it watches, also when nobody else holds the iommufd */
+/* A watch keeps the context alive after the last fd of the iommufd is closed */
 TEST_F(mock, watch_outlives_the_file)
 {
 	struct iommu_test_cmd cmd = { .size = sizeof(cmd), .op = IOMMU_TEST_OP_WATCH_STATE };
@@ -817,7 +816,7 @@ TEST_F(mock, ops_refuse_nonsense)
 	EXPECT_EQ(-ENXIO, model_detach(self->m, self->s.capable));
 }
 
-/* xorshift64*: the same walk from the same seed, wherever it runs */
+/* xorshift64*: a seed gives the same walk on every machine */
 static unsigned int pick(unsigned long *state, unsigned int nr)
 {
 	*state ^= *state >> 12;
@@ -826,7 +825,7 @@ static unsigned int pick(unsigned long *state, unsigned int nr)
 	return (*state * 0x2545f4914f6cdd1dUL >> 33) % nr;
 }
 
-/* One of the devices, of a group or of any, or NONE */
+/* Picks a device, of @group or with NONE of any; NONE if there is none */
 static int pick_dev(const struct model *m, unsigned long *rnd, int group)
 {
 	int start = pick(rnd, NR_DEVS), i;
@@ -840,7 +839,7 @@ static int pick_dev(const struct model *m, unsigned long *rnd, int group)
 	return NONE;
 }
 
-/* One of the page tables that were allocated in a context, or NONE */
+/* Picks a manually allocated page table of a context, or NONE */
 static int pick_pt(const struct model *m, unsigned long *rnd, int ctx, bool may_be_nested)
 {
 	int start = pick(rnd, NR_PTS), i;
@@ -865,7 +864,6 @@ static int pick_watch(const struct model *m, unsigned long *rnd)
 	return NONE;
 }
 
-/* Is there room for another one, of each? */
 static bool room_for_dev(const struct model *m)
 {
 	int i, nr = 0;
@@ -875,7 +873,7 @@ static bool room_for_dev(const struct model *m)
 	return nr < NR_DEVS;
 }
 
-/* Some is left for those that are chosen automatically, one for each device */
+/* Leaves room for automatic page tables, one for each device */
 static bool room_for_pt(const struct model *m)
 {
 	int i, nr = NR_DEVS;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All or nothing: each allocation in turn, and each place where iommufd's
- * selftest lets its mock domains fail, fails once of what binds, attaches,
- * replaces, detaches and watches a mock device, and of what gives an access its
- * IOAS. The model sees to it that what failed has changed nothing, and the next
- * try has to succeed.
+ * All or nothing: calls that bind, attach, replace, detach and watch a mock
+ * device, or attach an access, run with each of their allocations, and each
+ * failure point of iommufd's selftest, failing once. The model checks that a
+ * failed call has changed nothing, and the next try has to succeed.
  *
  * Needs failslab in debugfs.
  */
@@ -27,14 +26,14 @@
 FIXTURE(fail)
 {
 	struct model m;
-	int dev;		/* as the variant says */
+	int dev;		/* capable or not, by the variant */
 	int incapable;
 	int sibling;
 	int loose, nested;	/* page tables */
 	int watches[2];
 };
 
-/* Attached to what does not enforce there is an edge to undo, else there is none */
+/* A failed attach has an edge to undo only where the page table does not enforce coherency */
 FIXTURE_VARIANT(fail)
 {
 	bool capable;
@@ -82,9 +81,9 @@ FIXTURE_TEARDOWN(fail)
 }
 
 /*
- * Makes @call, with its first, its second .. allocation failing, until it has
- * succeeded without a failure. An allocation may fail without harm; @undo then
- * undoes what succeeded. The model compares after each of them.
+ * Repeats @call with its first, its second .. allocation failing, until it succeeds
+ * without an injected failure. If it succeeds in spite of one, @undo undoes it. The
+ * model checks each call.
  */
 #define FOR_EACH_FAULT(call, undo)						\
 ({										\
@@ -122,7 +121,7 @@ TEST_F(fail, bind)
 	EXPECT_LT(0, FOR_EACH_FAULT(model_bind(m, 0, variant->capable, NONE),
 				    model_unbind(m, ret)));
 	model_change(m, self->dev, TO_IOAS(0));
-	/* Joins a group that is attached */
+	/* Join a group that is attached */
 	EXPECT_LT(0, FOR_EACH_FAULT(model_bind(m, 0, variant->capable, self->dev),
 				    model_unbind(m, ret)));
 	expect_watches(_metadata, self, !variant->capable);
@@ -158,7 +157,7 @@ TEST_F(fail, attach_automatically)
 	EXPECT_LT(0, FOR_EACH_FAULT(model_change(m, self->dev, TO_IOAS(0)),
 				    model_detach(m, self->dev)));
 	expect_watches(_metadata, self, !variant->capable);
-	/* What its sibling is on */
+	/* Join the page table of its sibling */
 	EXPECT_LT(0, FOR_EACH_FAULT(model_change(m, self->sibling, TO_IOAS(0)),
 				    model_detach(m, self->sibling)));
 	EXPECT_EQ(m->devs[self->dev].pt, m->devs[self->sibling].pt);
@@ -175,7 +174,7 @@ TEST_F(fail, attach_to_a_shared_automatic_page_table)
 	EXPECT_EQ(m->devs[other].pt, m->devs[self->dev].pt);
 }
 
-/* Both devices of the group are attached: what fails has to leave both where they were */
+/* Both devices of the group are attached: a failure has to leave both where they were */
 TEST_F(fail, replace)
 {
 	struct model *m = &self->m;
@@ -203,7 +202,7 @@ TEST_F(fail, detach)
 	struct model *m = &self->m;
 
 	model_change(m, self->dev, TO_IOAS(0));
-	/* Detaching cannot fail; that the op does not find the device can */
+	/* Detaching cannot fail, but the test op's look-up of the device can */
 	EXPECT_EQ(1, FOR_EACH_FAULT(model_detach(m, self->dev),
 				    model_change(m, self->dev, TO_IOAS(0))));
 	expect_watches(_metadata, self, false);
@@ -220,7 +219,7 @@ TEST_F(fail, watch)
 
 	EXPECT_LT(0, FOR_EACH_FAULT(model_watch_ctx(m, 0, 0), model_unwatch(m, ret)));
 	EXPECT_LT(0, FOR_EACH_FAULT(model_watch_dev(m, self->dev, 0), model_unwatch(m, ret)));
-	/* Begins at once, and has to end when what follows fails */
+	/* The watch begins at once, and has to end if a later step fails */
 	model_change(m, self->dev, TO_PT(self->loose));
 	EXPECT_LT(0, FOR_EACH_FAULT(model_watch_ctx(m, 0, 0), model_unwatch(m, ret)));
 	EXPECT_LT(0, FOR_EACH_FAULT(model_watch_dev(m, self->dev, 0), model_unwatch(m, ret)));
@@ -301,7 +300,7 @@ static int change(FIXTURE_DATA(msi) * self, int pt)
 	return ioctl(self->fd, IOMMU_TEST_CMD, &cmd);
 }
 
-/* How many ranges may be mapped: the window lies between two */
+/* The number of IOVA ranges that may be mapped: 2 while the MSI window is reserved */
 static int nr_ranges(FIXTURE_DATA(msi) * self)
 {
 	struct iommu_ioas_iova_ranges cmd = { .size = sizeof(cmd), .ioas_id = self->ioas };
@@ -310,7 +309,7 @@ static int nr_ranges(FIXTURE_DATA(msi) * self)
 	       (int)cmd.num_iovas : -1;
 }
 
-/* Returns whether the allocation that was to fail was made */
+/* Returns false if the replacement made fewer than @nth allocations */
 static bool change_faulty(FIXTURE_DATA(msi) * self, int nth, int *ret)
 {
 	char left[16] = {};
@@ -324,7 +323,7 @@ static bool change_faulty(FIXTURE_DATA(msi) * self, int nth, int *ret)
 	return atoi(left) == 0;
 }
 
-/* A replacement within an IOAS that fails leaves the window reserved there */
+/* A failed replacement within an IOAS leaves the MSI window reserved there */
 TEST_F(msi, stays_reserved)
 {
 	int nth, ret, failures = 0;

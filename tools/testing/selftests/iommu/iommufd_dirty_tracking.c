@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where vmlinux was built without IOMMUFD_DRIVER, no driver's claim to track
- * dirty pages may be believed: it would find every page clean.
+ * If vmlinux was built without IOMMUFD_DRIVER, iommufd must not trust a driver's
+ * claim to track dirty pages: every page would be reported clean.
  *
  * Needs such a kernel, modules/dirty_tracking_claim.ko loaded, and QEMU's edu
  * device behind VT-d as the only one bound to vfio-pci. Run with -v fixed where
- * iommufd has the fix, and with -v unpatched where the claim still gets through,
- * which shows that the other can fail.
+ * iommufd has the fix, and with -v unpatched where it still accepts the claim,
+ * which shows that -v fixed can fail.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 
 #define PARAMETERS	"/sys/module/dirty_tracking_claim/parameters/"
 
-/* -1 where the module is not loaded, or fails to tell */
+/* -1 if the module is not loaded, or the parameter cannot be read */
 static int parameter(const char *path)
 {
 	FILE *f = fopen(path, "r");
@@ -107,11 +107,11 @@ TEST_F(dirty_tracking, allocation)
 {
 	int allocs = driver_allocs();
 
-	/* Do allocations get counted? */
+	/* The count of asked-for page tables works at all */
 	ASSERT_EQ(0, hwpt_alloc(self, 0));
 	ASSERT_EQ(allocs + 1, driver_allocs());
 
-	/* The driver that is asked refuses, too: its hardware lacks what it claims */
+	/* The driver refuses as well, since its hardware lacks what it claims */
 	EXPECT_EQ(-1, hwpt_alloc(self, IOMMU_HWPT_ALLOC_DIRTY_TRACKING));
 	EXPECT_EQ(EOPNOTSUPP, errno);
 	EXPECT_EQ(allocs + 1 + variant->believed, driver_allocs());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lets the VT-d driver claim that it can track dirty pages, which emulated VT-d
- * cannot, and counts how often it is asked for a page table, for
- * iommufd_dirty_tracking.c.
+ * For iommufd_dirty_tracking.c: makes the VT-d driver claim that it can track dirty
+ * pages, which emulated VT-d cannot, and counts how often the driver is asked to
+ * allocate a page table.
  */
 #include <linux/iommu.h>
 #include <linux/kprobes.h>
@@ -16,7 +16,7 @@ static unsigned int allocs;
 module_param(allocs, uint, 0444);
 MODULE_PARM_DESC(allocs, "how often the driver was asked for a page table, with whatever flags");
 
-/* As iommufd would hear it: without that there is nothing to test */
+/* Reads the capability the way iommufd does: if it is not claimed there is nothing to test */
 static int claims_get(char *buffer, const struct kernel_param *kp)
 {
 	struct pci_dev *pdev = pci_get_device(EDU_VENDOR, EDU_DEVICE, NULL);
