@@ -4,19 +4,19 @@
  *
  * One vCPU, 2 MiB of memory and one assigned PCI device: QEMU's "edu", because
  * its DMA engine takes four register writes. The VMM tells KVM once which
- * iommufd it uses, kvm_add_iommufd() below, and then does what VMMs do: bind,
- * attach, replace, detach, close. KVM follows by itself; there is nothing to
- * tell it at any of these steps. After each one the guest starts a DMA and
- * executes WBINVD 100 times, and one line says what came of it:
+ * iommufd it uses, in kvm_add_iommufd() below, and then does what VMMs do: bind,
+ * attach, replace, detach, close. KVM follows by itself: none of these steps has
+ * to be reported to it. After each one the guest starts a DMA and executes WBINVD
+ * 100 times, and one line has the result:
  *
  *   step: N NAME enforces= dma= want_dma= permission= wbinvd= edges= events=
  *                asked= flushed= ignored=
  *
- * "oracle:" lines say how many flushes of the host's caches are right, for a
- * counter outside the machine (oracle.h).
+ * "oracle:" lines declare how often the host should flush its caches, which a
+ * counter outside the machine checks (oracle.h).
  *
- * --upstream takes the same steps with KVM's VFIO device instead, the way VMMs
- * tell KVM about assigned devices without KVM_DEV_TYPE_IOMMUFD.
+ * --upstream takes the same steps with KVM's VFIO device, by which VMMs tell KVM
+ * about assigned devices without KVM_DEV_TYPE_IOMMUFD.
  *
  * Needs the kernel's own uAPI headers (-isystem $OBJECTS/usr/include) and
  * oracle.h (-I tools/testing/selftests/kvm/include).
@@ -93,7 +93,7 @@ struct vmm {
 	char *ram;
 	__u32 ioas[2];
 	int device;			/* VFIO device file, -1 when closed */
-	void *bar;			/* BAR0, NULL while there is no access */
+	void *bar;			/* BAR0, NULL while it is not mapped */
 	size_t bar_size;
 };
 
@@ -117,7 +117,7 @@ static int xopen(const char *path)
 	return fd;
 }
 
-/* A line in the kernel's trace, so that its events can be put beside the steps. */
+/* Writes a line to the kernel's trace, to match its events with the steps. */
 static void trace(struct vmm *v, const char *fmt, ...)
 {
 	va_list ap;
@@ -130,8 +130,8 @@ static void trace(struct vmm *v, const char *fmt, ...)
 }
 
 /*
- * The whole of what a VMM adds. Returns the KVM device, or -1 with ENODEV on a
- * kernel that does not have it.
+ * All that a VMM has to add. Returns the KVM device, or -1 with ENODEV on a
+ * kernel without it.
  */
 static int kvm_add_iommufd(int vm, int iommufd)
 {
@@ -149,7 +149,7 @@ static int kvm_add_iommufd(int vm, int iommufd)
 	return dev.fd;
 }
 
-/* Optional: an eventfd that gains 1 whenever KVM's permission changes. */
+/* Optional: KVM signals this eventfd whenever the VM's permission changes. */
 static void kvm_add_eventfd(struct vmm *v)
 {
 	struct kvm_device_attr attr = { .group = KVM_DEV_IOMMUFD_COHERENCY,
@@ -162,7 +162,7 @@ static void kvm_add_eventfd(struct vmm *v)
 	IOCTL(v->kvm_device, KVM_SET_DEVICE_ATTR, &attr);
 }
 
-/* Optional: what KVM does now, and how often it did it. */
+/* Optional: the VM's permission and KVM's statistics about it. */
 static struct kvm_coherency_status kvm_status(struct vmm *v)
 {
 	struct kvm_coherency_status status = { .size = sizeof(status) };
@@ -174,7 +174,7 @@ static struct kvm_coherency_status kvm_status(struct vmm *v)
 	return status;
 }
 
-/* The way without KVM's iommufd device: one call per device file and change. */
+/* Without KVM's iommufd device: one call for each device file and change. */
 static void kvm_vfio_file(struct vmm *v, __u64 attr)
 {
 	struct kvm_device_attr file = { .group = KVM_DEV_VFIO_FILE, .attr = attr,
@@ -230,7 +230,7 @@ static void vm_create(struct vmm *v)
 	close(kvm);
 }
 
-/* Runs a routine of the guest's to its HLT. */
+/* Runs a guest routine to its HLT. */
 static void guest_run(struct vmm *v, __u64 routine, struct kvm_regs regs)
 {
 	regs.rip = routine;
@@ -245,7 +245,7 @@ static void guest_run(struct vmm *v, __u64 routine, struct kvm_regs regs)
 		     v->run->exit_reason);
 }
 
-/* The guest has the device copy memory to itself and back to another place. */
+/* The guest makes the device copy memory to itself, and back to another address. */
 static bool dma_arrives(struct vmm *v, int step)
 {
 	struct kvm_regs in = { .rbx = BAR_GPA, .rsi = DMA_FROM, .rdi = EDU_BUFFER,
@@ -268,7 +268,7 @@ static bool dma_arrives(struct vmm *v, int step)
 	return false;
 }
 
-/* An address space in which the device sees memory where the guest sees it. */
+/* Creates an IOAS that maps guest memory at its guest physical address. */
 static __u32 ioas_create(struct vmm *v)
 {
 	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
@@ -318,7 +318,7 @@ static struct vfio_region_info device_region(struct vmm *v, __u32 index)
 	return info;
 }
 
-/* From here on the VMM and the guest have access to the device; its DMA is blocked. */
+/* Gives the VMM and the guest access to the device. Its DMA is still blocked. */
 static void device_bind(struct vmm *v)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind),
@@ -344,7 +344,7 @@ static void device_bind(struct vmm *v)
 	kvm_memory(v, 1, BAR_GPA, v->bar, v->bar_size);
 }
 
-/* Attaches, or replaces what the device is attached to. */
+/* Attaches the device, or replaces the IOAS that it is attached to. */
 static void device_attach_ioas(struct vmm *v, __u32 ioas)
 {
 	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach),
@@ -370,7 +370,7 @@ static void device_detach(struct vmm *v)
 	IOCTL(v->device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
 }
 
-/* The mapping of BAR0 holds the device file too: it goes before the close. */
+/* The mapping of BAR0 holds the device file, too: unmap it before the close. */
 static void device_close(struct vmm *v)
 {
 	kvm_memory(v, 1, BAR_GPA, NULL, 0);
@@ -441,7 +441,7 @@ static void step_run(struct vmm *v, int n)
 	       (unsigned long long)(after.wbinvd_ignored - before.wbinvd_ignored));
 }
 
-/* VT-d says in a register whether it can; other IOMMUs on x86 always do. */
+/* VT-d has a capability bit for snoop control; other IOMMUs on x86 can always enforce coherency. */
 static bool iommu_enforces(const char *bdf)
 {
 	unsigned long long ecap;
@@ -471,7 +471,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: coherency_vmm [--upstream] PCI-ADDRESS");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
-	/* On one CPU a guest's WBINVD flushes that one alone: counts are exact. */
+	/* A vCPU that stays on one CPU flushes only that one: counts are exact. */
 	CPU_ZERO(&cpu);
 	CPU_SET(0, &cpu);
 	if (sched_setaffinity(0, sizeof(cpu), &cpu))

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * An oracle for cache flushes: a QEMU TCG plugin that counts every WBINVD
- * the emulated machine executes, so that a test does not have to believe the
+ * the emulated machine executes, so that a test does not have to trust the
  * kernel under test.
  *
- * An instruction belongs to the host kernel when it runs in the upper half of
- * the address space, and to a guest (or to nobody that matters) otherwise. A
- * nested guest may be a kernel of its own in its own upper half. It is told
- * apart by the memory that its text lies in: the host's text mapping is
- * linear, so that "address in this process minus virtual address" is one
- * constant for all of it, and differs for any other memory.
+ * An instruction belongs to the host kernel if it runs in the upper half of the
+ * address space, and otherwise to a guest, or to code that does not matter here.
+ * A nested guest may run a kernel in its own upper half. The memory that holds
+ * its text tells it apart: the host's text mapping is linear, so "address in this
+ * process minus virtual address" is the same for all of the host's text, and
+ * different for any other memory.
  *
  * A program splits the run into phases with a marker, nopl imm32(%rax) where
  * the upper half of imm32 is MARK_MAGIC and the lower half the phase opened.
@@ -68,7 +68,7 @@ static bool data_is_copied;
 static struct timespec start;
 static FILE *out;
 
-/* Host kernel's text: address in this process minus virtual address; 0 = not seen yet */
+/* Address in this process minus virtual address, of the host kernel's text; 0: not known yet */
 static uintptr_t text_offset;
 
 static unsigned long long elapsed_us(void)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the oracle needs of QEMU's TCG plugin API. Debian 12 ships plugins
- * without their header.
+ * What the oracle needs of QEMU's TCG plugin API. Debian 12's QEMU supports
+ * plugins, but Debian ships no header for them.
  *
- * ORACLE_API is the version that the plugin announces, one of the three whose
- * functions differ. QEMU 7 and 8 want 1. Versions 2 to 6, of QEMU 9 to 11.0,
- * are declared as one, since what they lack of each other is of no use here or
- * told apart when QEMU loads the plugin (plugin_info.version.cur). QEMU 11.1
- * wants 7, where callbacks have lost the plugin's id and all of them get the
- * pointer that they were registered with.
+ * ORACLE_API is the version that the plugin announces, one of three with
+ * different functions. QEMU 7 and 8 want 1. Versions 2 to 6, of QEMU 9 to 11.0,
+ * share one declaration: their differences do not matter here, or are handled
+ * when QEMU loads the plugin (plugin_info.version.cur). QEMU 11.1 wants 7, where
+ * callbacks no longer get the plugin's id, and all of them get the pointer that
+ * they were registered with.
  */
 #ifndef PLUGIN_API_H
 #define PLUGIN_API_H
@@ -66,10 +66,10 @@ size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
 
-/* Returns a pointer up to version 2, copies into its extra arguments from 3 on */
+/* Returns a pointer up to version 2; from 3 on copies into a buffer that the caller passes */
 void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, ...);
 
-/* What a plugin provides */
+/* Provided by the plugin */
 extern int qemu_plugin_version;
 int qemu_plugin_install(uint64_t id, const struct plugin_info *info, int argc, char **argv);
 

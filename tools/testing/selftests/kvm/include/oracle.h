@@ -2,11 +2,11 @@
 /*
  * Phases for the flush oracle (tools/testing/qemu/oracle.c).
  *
- * A program names a phase and the number of cache flushes that it expects the
- * host kernel to execute in it, on the console; a marker instruction tells
- * the emulator where the phase starts. The two are compared from outside, so
- * that the verdict depends neither on the kernel nor on the program. On real
- * hardware the marker is a long NOP.
+ * A program prints the name of a phase and the number of cache flushes that the
+ * host kernel should execute in it. A marker instruction tells the emulator
+ * where the phase starts. Scripts outside the machine compare expected and
+ * counted flushes, so the verdict depends neither on the kernel nor on the
+ * program. On real hardware the marker is a long NOP.
  */
 #ifndef SELFTEST_KVM_ORACLE_H
 #define SELFTEST_KVM_ORACLE_H
@@ -19,14 +19,14 @@
 #include <sys/mman.h>
 
 #define ORACLE_IDLE	0xfffeU		/* between phases */
-#define ORACLE_ANY	(-1L)		/* a phase without expectation */
+#define ORACLE_ANY	(-1L)		/* any number of flushes */
 
 #define ORACLE_NR_IDS	0x10000UL
 
 /*
  * The id is part of the instruction, so each id has its own eight bytes of
- * code: "nopl 0x4b4d<id>(%rax); ret". One aligned store writes them whole,
- * which makes this safe against other threads that write the same.
+ * code: "nopl 0x4b4d<id>(%rax); ret". They are written by one aligned store, so
+ * other threads may write the same code concurrently.
  */
 static inline void oracle_mark(unsigned int id)
 {
@@ -80,8 +80,8 @@ static inline void oracle_number(char number[24], long n)
 }
 
 /*
- * Opens phase @id, in which the host is to flush exactly @expect times, and a guest to
- * execute at least one WBINVD or WBNOINVD: or else nobody asked for a flush.
+ * Opens phase @id, in which the host has to flush exactly @expect times. A guest has to
+ * execute at least one WBINVD or WBNOINVD: without one, no flush would prove nothing.
  */
 static inline void oracle_phase(unsigned int id, long expect, const char *fmt, ...)
 {
@@ -95,8 +95,8 @@ static inline void oracle_phase(unsigned int id, long expect, const char *fmt, .
 }
 
 /*
- * The same where guests are to execute exactly @wbinvds of them. Those that KVM's
- * emulator executes for the guest are not among them: the machine does not see them.
+ * The same, but guests have to execute exactly @wbinvds of them. Those that KVM's
+ * emulator handles for the guest do not count: the machine does not execute them.
  */
 static inline void oracle_phase_guest(unsigned int id, long expect, long wbinvds,
 				      const char *fmt, ...)
@@ -113,7 +113,7 @@ static inline void oracle_phase_guest(unsigned int id, long expect, long wbinvds
 }
 
 /*
- * Opens phase @id, in which each CPU is to flush as often as @cpus says: an
+ * Opens phase @id, in which each CPU has to flush as often as @cpus says: one
  * element per CPU, which is N, a range N-M, or - for any, as in "1,0-2,-,0".
  */
 static inline void oracle_phase_cpus(unsigned int id, const char *cpus, const char *fmt, ...)
@@ -126,9 +126,9 @@ static inline void oracle_phase_cpus(unsigned int id, const char *cpus, const ch
 }
 
 /*
- * Announces @rounds phases @id, in each of which the CPUs are to flush as
- * @cpus says. The caller opens them with oracle_mark(). Behind a + is what at least
- * one of them is to be like, behind a / how many WBINVDs guests execute in each.
+ * Announces @rounds phases @id, in each of which the CPUs have to flush as @cpus says.
+ * The caller opens them with oracle_mark(). A + in @cpus is followed by what at least one
+ * of the phases has to match, a / by the number of WBINVDs that guests execute in each.
  */
 static inline void oracle_rounds(unsigned int id, unsigned int rounds, const char *cpus,
 				 const char *fmt, ...)
@@ -144,7 +144,7 @@ static inline void oracle_rounds(unsigned int id, unsigned int rounds, const cha
 	fflush(stdout);
 }
 
-/* Closes the current phase; what follows counts for nobody */
+/* Closes the current phase; later flushes belong to no phase */
 static inline void oracle_end(void)
 {
 	oracle_mark(ORACLE_IDLE);

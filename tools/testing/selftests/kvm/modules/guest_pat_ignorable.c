@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * While this is loaded, VMs that are made on AMD ignore guest PAT as VMs on VT-x
- * with EPT do, and their edges zap and flush. It is about that work alone: SPTEs of
- * nested page tables have no memory type, so that what a guest's PAT says counts as
- * before.
+ * While this module is loaded, VMs created on AMD have edges that zap and flush, as
+ * VMs on VT-x with EPT do. Only that work changes: the SPTEs of nested page tables
+ * have no memory type, so the hardware honours guest PAT as before.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Holds a CPU with interrupts off, so that it answers no IPI: who waits for it is
- * seen to wait.
+ * Holds a CPU with interrupts off, so that it answers no IPI: a test can see that
+ * something waits for that CPU.
  *
  *	echo 2 > /sys/module/hold_cpu/parameters/cpu	returns when CPU 2 is held
  *	echo -1 > /sys/module/hold_cpu/parameters/cpu	releases it
  *
- * A CPU that was held for ten seconds goes on by itself, and the release is ETIMEDOUT.
+ * After ten seconds a held CPU continues by itself, and the release fails with ETIMEDOUT.
  */
 #include <linux/cpu.h>
 #include <linux/delay.h>
@@ -38,7 +38,7 @@ static int hold_begin(int cpu)
 
 	if (cpu_held >= 0)
 		return -EBUSY;
-	/* This thread has to go on */
+	/* Do not hold the CPU that this thread runs on */
 	migrate_disable();
 	if (cpu != smp_processor_id()) {
 		WRITE_ONCE(wanted, true);
@@ -60,7 +60,7 @@ static int hold_end(void)
 	if (cpu_held < 0)
 		return -ENOENT;
 	WRITE_ONCE(wanted, false);
-	/* Answered when hold() has returned */
+	/* Waits for an IPI, which the CPU answers when hold() has returned */
 	kick_all_cpus_sync();
 	cpu_held = -1;
 	return held ? 0 : -ETIMEDOUT;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VFIO device without an IOMMU of its own, as kvmgt's are, whose driver lets a
- * device DMA to what it pins: it implements dma_unmap. It does no DMA; it holds one
- * page, takes its time to give that back, and remembers when.
+ * A VFIO device without an IOMMU of its own, as kvmgt's are, whose driver implements
+ * dma_unmap, since its device could do DMA to pinned pages. It does no DMA: it pins one
+ * page, delays the unpin, and records when that happened.
  */
 #include <linux/delay.h>
 #include <linux/iommu.h>
@@ -15,7 +15,7 @@
 
 #include "emulated_dma.h"
 
-/* A device that is told to stop does so when it comes to it */
+/* A real device takes a while to stop its DMA */
 #define STOP_US		2000
 
 static bool coherent;
@@ -24,7 +24,7 @@ MODULE_PARM_DESC(coherent, "the next device to be bound declares that its DMA sn
 
 struct emulated_dma {
 	struct vfio_device vdev;
-	/* Protects the rest */
+	/* Protects the members below */
 	struct mutex lock;
 	bool pinned;
 	u64 iova;
@@ -42,7 +42,7 @@ static int emulated_dma_init(struct vfio_device *vdev)
 	return 0;
 }
 
-/* A real driver knows when it registers the device, and does not change its mind */
+/* A real driver sets dma_coherent when it registers the device, and never changes it */
 static int emulated_dma_bind(struct vfio_device *vdev, struct iommufd_ctx *ictx, u32 *id)
 {
 	vdev->dma_coherent = READ_ONCE(coherent);

@@ -8,12 +8,12 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* Its directory is this in /sys/bus/platform/devices, and the name of it in its group */
+/* The device's name in /sys/bus/platform/devices, and in its VFIO group */
 #define EMULATED_DMA_NAME	"vfio_emulated_dma"
 
-/* Pins the page at this IOVA, as for DMA that goes on until VFIO takes the page back */
+/* Pins the page at this IOVA, as for DMA, until VFIO calls dma_unmap for it */
 #define EMULATED_DMA_PIN	_IOW('e', 0, __u64)
-/* When the last page was given back: CLOCK_MONOTONIC, in ns; 0: never */
+/* When the last page was unpinned: CLOCK_MONOTONIC, in ns; 0: never */
 #define EMULATED_DMA_UNPINNED	_IOR('e', 1, __u64)
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A fuzzer of all that can change a VM's permission for non-coherent DMA.
+ * A fuzzer of everything that can change a VM's permission.
  *
- * A program is a list of calls on slots: two VMs, two iommufds with two address
- * spaces and two page tables each, and devices, which are either iommufd's mocks
- * or real ones behind VFIO. A call names slots and choices, never fds or ids, so
- * that programs are text which means the same in every run, can be cut and be
- * spliced. fuzz_program.c knows the text, fuzz_exec.c what a call does,
- * fuzz_model.c what has to come of it, fuzz_coverage.c what it reached.
+ * A program is a list of calls on slots: two VMs, two iommufds with two IOASes and
+ * two page tables each, and devices, which are either iommufd's mock devices or
+ * real ones behind VFIO. A call names slots and choices, never fds or ids, so the
+ * text of a program means the same in every run, and can be cut and spliced.
+ * fuzz_program.c parses and generates the text, fuzz_exec.c executes calls,
+ * fuzz_model.c predicts their results, fuzz_coverage.c collects what they reached.
  */
 #ifndef SELFTEST_KVM_FUZZ_H
 #define SELFTEST_KVM_FUZZ_H
@@ -34,7 +34,7 @@
 /* The first group prefers a type1 container, the others an iommufd */
 #define FUZZ_TYPE1_GROUP	0
 
-/* Which iommufd: by the first ones' slots, by a dup of these, or none at all */
+/* Which iommufd: the slots themselves, a dup of the fd in a slot, or not an iommufd */
 enum {
 	FUZZ_FD_ALIAS = FUZZ_IOMMUS,
 	FUZZ_FD_NULL = 2 * FUZZ_IOMMUS,
@@ -44,13 +44,13 @@ enum {
 	FUZZ_FD_CHOICES,
 };
 
-/* Is it type1 that the group gets in place of that iommufd? Each group can have both. */
+/* Does that choice mean a type1 container for the group? Each group can have both kinds. */
 static inline bool fuzz_is_type1(u8 group, u8 iommufd)
 {
 	return group == FUZZ_TYPE1_GROUP ? iommufd < FUZZ_FD_ALIAS : iommufd == FUZZ_FD_NULL;
 }
 
-/* Which VFIO file: by the first ones' slots, or a group */
+/* Which VFIO file: the slots of device files themselves, a group's file, or neither */
 enum {
 	FUZZ_FILE_GROUP = FUZZ_FILES,
 	FUZZ_FILE_NULL = FUZZ_FILES + FUZZ_GROUPS,
@@ -59,7 +59,7 @@ enum {
 	FUZZ_FILE_CHOICES,
 };
 
-/* What to attach to: IOASes, page tables, or what is not there */
+/* What to attach to: IOASes, then page tables, then an id that does not exist */
 enum {
 	FUZZ_PT_HWPT = FUZZ_PTS,
 	FUZZ_PT_BOGUS = 2 * FUZZ_PTS,
@@ -78,7 +78,7 @@ enum fuzz_status {
 	FUZZ_STATUS_LARGE,
 	FUZZ_STATUS_SMALL,
 	FUZZ_STATUS_FAULT,
-	FUZZ_STATUS_HALF,	/* the size can be read, the rest not be written */
+	FUZZ_STATUS_HALF,	/* the size is readable, the rest is not mapped */
 	FUZZ_STATUS_CHOICES,
 };
 
@@ -91,7 +91,7 @@ enum fuzz_eventfd {
 	FUZZ_EVENTFD_CHOICES,
 };
 
-/* Beside those that exist */
+/* Choices beyond the policies that exist */
 enum fuzz_policy {
 	FUZZ_POLICY_UNKNOWN = KVM_NONCOHERENT_DMA_NO_WBINVD + 1,
 	FUZZ_POLICY_FLAGS,
@@ -100,7 +100,7 @@ enum fuzz_policy {
 	FUZZ_POLICY_CHOICES,
 };
 
-/* An attribute that each answer is about */
+/* An attribute call and its result */
 struct fuzz_attr {
 	unsigned long ioctl;
 	__u32 flags;
@@ -159,7 +159,7 @@ enum fuzz_kind {
 	FUZZ_KINDS,
 };
 
-/* Where a call makes sense */
+/* The machines on which a call makes sense */
 enum fuzz_machine {
 	FUZZ_MOCK = 1,
 	FUZZ_REAL = 2,
@@ -170,7 +170,7 @@ struct fuzz_info {
 	const char *name;
 	enum fuzz_machine machines;
 	unsigned int weight;	/* how often it is chosen */
-	bool faults;		/* may be told to run out of memory */
+	bool faults;		/* may run with a failing allocation */
 	unsigned int limits[FUZZ_MAX_ARGS];
 };
 
@@ -187,7 +187,7 @@ struct fuzz_program {
 	struct fuzz_call calls[FUZZ_MAX_CALLS];
 };
 
-/* What the machine has and which random numbers come next */
+/* The machine, and the state of the random number generator */
 struct fuzz_context {
 	enum fuzz_machine machine;
 	bool enforces;		/* real devices' IOMMU */
@@ -203,40 +203,41 @@ void fuzz_program_new(struct fuzz_program *p);
 void fuzz_program_mutate(struct fuzz_program *p, const struct fuzz_program *other);
 void fuzz_program_cut(struct fuzz_program *p, unsigned int at);
 void fuzz_program_write(const struct fuzz_program *p, FILE *file);
-/* False if @file holds something that is no program of this machine */
+/* False if @file is not a program for this machine */
 bool fuzz_program_read(struct fuzz_program *p, FILE *file);
 void fuzz_call_write(const struct fuzz_call *call, FILE *file);
 
 /*
- * fuzz_exec.c: what a call returned, an errno negative, or that it was left out
- * because what it works on is not there, or is there already
+ * fuzz_exec.c: returns what a call returned, or a negative errno, or FUZZ_SKIPPED if its
+ * slots are empty where it needs them filled, or the other way round
  */
 #define FUZZ_SKIPPED		LONG_MIN
 
 void fuzz_exec_init(void);
-/* In each thread that executes calls */
+/* Has to run first in each thread that executes calls */
 void fuzz_exec_thread(void);
 long fuzz_exec_call(const struct fuzz_call *call);
 /* False if the VM has no device to ask */
 bool fuzz_exec_status(unsigned int vm, struct kvm_coherency_status *status);
-/* Since the last call of this */
+/* Events on the VM's eventfd since the last call of this function */
 u64 fuzz_exec_events(unsigned int vm);
 /*
- * Descriptors of iommufds are kept beside the slots until fuzz_exec_let_go(), which
- * destroys all that is in them, so that nothing can stay attached unseen
+ * Keeps a second fd of each iommufd until fuzz_exec_let_go() destroys all objects in
+ * them, so that nothing stays attached in an iommufd that lost its slot
  */
 void fuzz_exec_keep(bool keep);
 void fuzz_exec_let_go(void);
 bool fuzz_exec_vm_is_open(unsigned int vm);
 /*
- * The calls that close all that can be open, in an order that @variant chooses, but
- * VMs, whose making costs more than all the rest of a program: these become as new
+ * The calls that close everything that can be open, in an order that @variant chooses.
+ * VMs stay open, since creating one costs more than the rest of a program, and are
+ * reset to their initial state.
  */
 unsigned int fuzz_exec_closing(struct fuzz_call *calls, unsigned int variant);
 
-/* fuzz_model.c: false, and @why, if the answer of a call, or the state after it, is wrong */
+/* fuzz_model.c: fuzz_model_check() is false, with @why, if a result or the state is wrong */
 void fuzz_model_reset(void);
-/* The same after calls that it was not told of: what VMs counted is not known */
+/* The same after calls that the model did not see: the VMs' counters are unknown */
 void fuzz_model_forget(void);
 bool fuzz_model_check(const struct fuzz_call *call, long ret, char *why, size_t size);
 u64 fuzz_model_comparisons(void);
@@ -248,20 +249,20 @@ struct fuzz_edges {
 	u64 bits[FUZZ_EDGES / 64];
 };
 
-/* For the calling thread, which has to be the only one to use the rest */
+/* Traces the calling thread, which must be the only one to use the functions below */
 struct fuzz_coverage *fuzz_coverage_open(void);
 void fuzz_coverage_start(struct fuzz_coverage *c);
-/* Adds what was reached since the start */
+/* Adds to @edges what was reached since fuzz_coverage_start() */
 void fuzz_coverage_collect(struct fuzz_coverage *c, struct fuzz_edges *edges);
-/* That a call of this kind succeeded is as good as an edge: the corpus has one of each */
+/* A call of this kind succeeded: counts like an edge, so that the corpus has each kind once */
 void fuzz_edges_add_kind(struct fuzz_edges *edges, enum fuzz_kind kind);
-/* Adds @from to @to and returns how many that had not */
+/* Adds @from to @to and returns how many of them were new */
 unsigned int fuzz_edges_merge(struct fuzz_edges *to, const struct fuzz_edges *from);
-/* What @from has and @without has not */
+/* Removes from @from what @without has */
 void fuzz_edges_subtract(struct fuzz_edges *from, const struct fuzz_edges *without);
 bool fuzz_edges_contain(const struct fuzz_edges *edges, const struct fuzz_edges *all);
 unsigned int fuzz_edges_count(const struct fuzz_edges *edges);
-/* Different places in the kernel that were reached, by any thread */
+/* The number of different places in the kernel that any thread reached */
 unsigned int fuzz_coverage_places(void);
 
 #endif /* SELFTEST_KVM_FUZZ_H */

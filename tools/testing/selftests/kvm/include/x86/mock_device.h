@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * iommufd's mock devices as a source of non-coherent DMA, for machines without
- * an IOMMU. Their IOMMU enforces no cache coherency, so that every attachment
- * is a non-coherent one. They need CONFIG_IOMMUFD_TEST, and on 6.12 that no
- * real IOMMU is in use.
+ * an IOMMU. Their IOMMU cannot enforce cache coherency, so every attachment is
+ * non-coherent. They need CONFIG_IOMMUFD_TEST, and on 6.12 a machine with no
+ * real IOMMU in use.
  */
 #ifndef SELFTEST_KVM_MOCK_DEVICE_H
 #define SELFTEST_KVM_MOCK_DEVICE_H
@@ -21,7 +21,7 @@
 
 #include "test_util.h"
 
-/* How long somebody has to wait for mock_watch_let_go() at most, and for being asked */
+/* Limits how long reserve waits for mock_watch_let_go(), and mock_watch_wait() for reserve */
 #define MOCK_SLOW_MS	30000
 
 struct mock_iommufd {
@@ -47,7 +47,7 @@ static inline void mock_iommufd_close(struct mock_iommufd *mock)
 	mock->fd = -1;
 }
 
-/* A page table or address space to attach to beside the first one */
+/* Allocates another IOAS to attach to */
 static inline uint32_t mock_ioas_alloc(struct mock_iommufd *mock)
 {
 	struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
@@ -104,7 +104,7 @@ static inline int mock_replace(struct mock_iommufd *mock, uint32_t dev, uint32_t
 	return ioctl(mock->fd, IOMMU_TEST_CMD, &cmd);
 }
 
-/* A watch on the whole iommufd whose reserve waits for mock_watch_let_go(): an fd */
+/* Returns the fd of a watch on the iommufd whose reserve waits for mock_watch_let_go() */
 static inline int mock_slow_watch(struct mock_iommufd *mock)
 {
 	struct iommu_test_cmd cmd = {
@@ -118,7 +118,7 @@ static inline int mock_slow_watch(struct mock_iommufd *mock)
 	return cmd.watch.out_fd;
 }
 
-/* Until the watch is asked, and who asks it waits */
+/* Waits until the watch is asked to reserve, which blocks the caller of reserve */
 static inline void mock_watch_wait(int watch)
 {
 	struct pollfd asked = { .fd = watch, .events = POLLIN };
@@ -132,7 +132,7 @@ static inline void mock_watch_let_go(int watch)
 		    strerror(errno));
 }
 
-/* The access of a driver whose device does DMA to what it pins, as kvmgt's: an fd */
+/* Returns the fd of an access whose device does DMA to pinned pages, as kvmgt's do */
 static inline int mock_access_open(struct mock_iommufd *mock)
 {
 	struct iommu_test_cmd cmd = {
@@ -145,7 +145,7 @@ static inline int mock_access_open(struct mock_iommufd *mock)
 	return ioctl(mock->fd, IOMMU_TEST_CMD, &cmd) ? -1 : (int)cmd.create_access.out_access_fd;
 }
 
-/* To an IOAS, or with 0 to none */
+/* Attaches the access to an IOAS, or with 0 detaches it */
 static inline int mock_access_change(struct mock_iommufd *mock, int access, uint32_t ioas)
 {
 	struct iommu_test_cmd cmd = {

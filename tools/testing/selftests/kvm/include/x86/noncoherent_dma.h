@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What tests of non-coherent DMA share: KVM's iommufd device, the policy, and
- * the ways to see what KVM did: statistics, debugfs and tracepoints.
+ * Shared by tests of non-coherent DMA: KVM's iommufd device, the policy, and what
+ * shows KVM's work: statistics, debugfs and tracepoints.
  */
 #ifndef SELFTEST_KVM_NONCOHERENT_DMA_H
 #define SELFTEST_KVM_NONCOHERENT_DMA_H
@@ -86,15 +86,15 @@ static inline void coherency_policy(struct kvm_vm *vm, uint64_t policy)
 }
 
 /*
- * Does a VM without permission ignore guest PAT, so that its edges zap and flush? On
- * VT-x with EPT, and on SVM while a module of the tests has it so.
+ * Does a VM without permission ignore guest PAT, so that its edges zap and flush? True
+ * on VT-x with EPT, and on SVM while the module guest_pat_ignorable is loaded.
  */
 static inline bool guest_pat_is_ignored(void)
 {
 	return host_cpu_is_intel || !access("/sys/module/guest_pat_ignorable", F_OK);
 }
 
-/* A value of the binary statistics behind @fd, which is closed */
+/* Returns a value of the binary statistics behind @fd and closes it */
 static inline uint64_t stats_fd_read(int fd, const char *name)
 {
 	struct kvm_stats_header header;
@@ -128,7 +128,7 @@ static inline uint64_t vcpu_stat(struct kvm_vcpu *vcpu, const char *name)
 	return stats_fd_read(vcpu_get_stats_fd(vcpu), name);
 }
 
-/* The same of the VM's directory in debugfs, as kvm_stat reads it */
+/* Returns the same from the VM's directory in debugfs, as kvm_stat reads it */
 static inline uint64_t debugfs_stat(struct kvm_vm *vm, const char *name)
 {
 	uint64_t value;
@@ -143,7 +143,7 @@ static inline uint64_t debugfs_stat(struct kvm_vm *vm, const char *name)
 	return value;
 }
 
-/* Does a line of the VM's noncoherent_dma in debugfs begin like that? */
+/* Does a line of the VM's debugfs file noncoherent_dma begin with this? */
 __printf(2, 3)
 static inline bool vm_state_has(struct kvm_vm *vm, const char *fmt, ...)
 {
@@ -198,8 +198,8 @@ static inline void trace_clear(void)
 }
 
 /*
- * Calls @line for every line of the trace that has @event, with what follows
- * the event's name. Returns the number of lines.
+ * Calls @line for every line of the trace that has @event, with the text after the
+ * event's name. Returns the number of lines.
  */
 static inline unsigned int trace_lines(const char *event,
 				       void (*line)(const char *text, void *data), void *data)

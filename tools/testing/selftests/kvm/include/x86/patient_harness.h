@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kselftest harness for tests that run on an emulated machine, with all that
- * debug kernels check, on a busy host: only what hangs is to time out.
+ * The kselftest harness with a timeout for emulated machines that run debug kernels
+ * on a busy host: only a hang should time out.
  */
 #ifndef SELFTEST_KVM_PATIENT_HARNESS_H
 #define SELFTEST_KVM_PATIENT_HARNESS_H

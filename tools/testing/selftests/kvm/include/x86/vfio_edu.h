@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * QEMU's "edu" PCI device behind VFIO and iommufd, for tests that need a real
- * device: every step that a VMM takes is one call, and the DMA engine tells
+ * device: every step that a VMM takes is one call, and the DMA engine shows
  * whether the device reaches memory.
  *
- * As in the rest of the library, a name without underscores asserts success;
- * with them it returns what the ioctl returned, and errno is left as it was.
+ * As in the rest of the library, a function without leading underscores asserts
+ * success. With them it returns what the ioctl returned, and preserves its errno.
  *
- * No BAR is ever mapped, so that nothing but vfio_edu::fd holds the device file.
+ * No BAR is ever mapped, so only vfio_edu::fd holds the device file.
  */
 #ifndef SELFTEST_KVM_VFIO_EDU_H
 #define SELFTEST_KVM_VFIO_EDU_H
@@ -35,54 +35,53 @@ struct vfio_edu {
 };
 
 /*
- * Can the IOMMU of this machine not enforce coherency? The environment says
- * so, by snoop=off or snoop=on, and not the kernel under test.
+ * True if the IOMMU of this machine cannot enforce coherency. snoop=off or snoop=on in
+ * the environment says so: the kernel under test is not trusted with it.
  */
 bool vfio_edu_is_noncoherent(void);
 
 /* PCI address of the @n-th device that is bound to vfio-pci, NULL if there are fewer */
 const char *vfio_edu_address(unsigned int n);
-/* Number of its iommu group */
+/* Number of the device's iommu group */
 int vfio_edu_group(unsigned int n);
 
-/* The file of any VFIO device, by its directory in sysfs */
+/* Opens the cdev of any VFIO device, given by its directory in sysfs */
 int vfio_device_open(const char *device);
 
 void vfio_edu_open(struct vfio_edu *edu, unsigned int n);
 void vfio_edu_close(struct vfio_edu *edu);
 
 /*
- * Finds the registers of a device that a file gives access to, and turns bus
- * mastering on. vfio_edu_bind() does that; a file from a group needs it.
+ * Finds the registers of a device and turns bus mastering on. vfio_edu_bind() calls it;
+ * callers that got the file from a group call it themselves.
  */
 void vfio_edu_start(struct vfio_edu *edu);
 
-/* Bus mastering is on when vfio_edu_bind() returns, and DMA blocked */
+/* When vfio_edu_bind() returns, bus mastering is on and the IOMMU blocks DMA */
 int __vfio_edu_bind(struct vfio_edu *edu, int iommufd);
 void vfio_edu_bind(struct vfio_edu *edu, int iommufd);
 
-/* To an IOAS or a hardware page table; replaces what the device is attached to */
+/* Attaches to an IOAS or a HWPT; replaces the page table of a device that is attached */
 int __vfio_edu_attach(struct vfio_edu *edu, u32 pt_id);
 void vfio_edu_attach(struct vfio_edu *edu, u32 pt_id);
 int __vfio_edu_detach(struct vfio_edu *edu);
 void vfio_edu_detach(struct vfio_edu *edu);
 
-/* One transfer, to its end; what came of it is in memory */
+/* Does one transfer and waits for its end; only memory shows whether it succeeded */
 void vfio_edu_dma(struct vfio_edu *edu, enum vfio_edu_dma direction, u64 iova, size_t size);
 
 /*
- * Has the device copy VFIO_EDU_MEM_SIZE / 2 bytes at @mem to itself and back.
- * True if they came back, false if memory was left alone; anything between
- * fails the test.
+ * Makes the device copy VFIO_EDU_MEM_SIZE / 2 bytes at @mem to itself and back. True if
+ * they came back, false if memory did not change; anything else fails the test.
  */
 bool vfio_edu_reaches(struct vfio_edu *edu, void *mem, u64 iova);
 
 int iommufd_open(void);
 u32 iommufd_ioas_alloc(int iommufd);
-/* How many ranges of IOVAs may be mapped: more if something in between is reserved */
+/* The number of IOVA ranges that may be mapped: reserved IOVAs split a range */
 u32 iommufd_ioas_ranges(int iommufd, u32 ioas);
 int __iommufd_ioas_map(int iommufd, u32 ioas, void *mem, size_t size, u64 iova);
-/* New memory of VFIO_EDU_MEM_SIZE, mapped at VFIO_EDU_IOVA */
+/* Allocates VFIO_EDU_MEM_SIZE bytes and maps them at VFIO_EDU_IOVA */
 void *iommufd_ioas_map(int iommufd, u32 ioas);
 int __iommufd_hwpt_alloc(int iommufd, u32 dev_id, u32 pt_id, u32 flags,
 			 u32 *hwpt);
@@ -96,8 +95,8 @@ u64 iommufd_capabilities(int iommufd, u32 dev_id);
 long iommufd_fdinfo(int iommufd, const char *key);
 
 /*
- * Watches on the iommufd, and those of them that have begun. VFIO has some of
- * its own on bound devices, so that only differences tell about VMs.
+ * The number of watches on the iommufd, and of those that have begun. VFIO itself watches
+ * bound devices, so only differences say something about VMs.
  */
 long iommufd_watches(int iommufd);
 long iommufd_watches_begun(int iommufd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A VM with KVM's VFIO device, which is all that VMMs of today use, and a guest
- * that executes WBINVD; and what runs tests that are made of steps with it.
+ * A VM with KVM's VFIO device, the only one that today's VMMs use, and a guest that
+ * executes WBINVD; and the runner for tests that consist of steps with it.
  */
 #ifndef SELFTEST_KVM_VFIO_VM_H
 #define SELFTEST_KVM_VFIO_VM_H
@@ -13,7 +13,7 @@
 
 #include "kvm_util.h"
 
-/* By the guest, each time that it is run */
+/* WBINVDs of the guest in each run */
 #define VFIO_VM_NR_WBINVD	100
 
 struct vfio_vm {
@@ -40,11 +40,11 @@ struct iommu {
 
 struct iommu iommu_open(void);
 
-/* The VFIO group of the @n-th edu device, and the device by way of its group */
+/* The VFIO group of the @n-th edu device, and that device by VFIO_GROUP_GET_DEVICE_FD */
 int vfio_group_open(unsigned int n);
 int vfio_group_device(int group, unsigned int n);
 void vfio_group_set_container(int group, int container);
-/* A container of its own with type1 */
+/* Puts the group into a new type1 container */
 int vfio_group_type1(int group);
 
 #define ASSERT_ERRNO(call, err)								\
@@ -56,20 +56,20 @@ do {											\
 } while (0)
 
 /*
- * Opens an oracle phase of the test that runs: guests are to execute @wbinvds WBINVDs,
- * and the host is to flush as often if they have permission (@on) and the IOMMU cannot
- * enforce coherency, and else never.
+ * Opens an oracle phase of the current test: guests have to execute @wbinvds WBINVDs. The
+ * host has to flush as often if the VM has permission (@on) and the IOMMU cannot enforce
+ * coherency, and never otherwise.
  */
 void step_begin(bool on, long wbinvds, const char *name);
 void step_end(void);
 
-/* One such phase, with one run of the guest, which has permission if @on */
+/* One such phase with one run of the guest */
 void vfio_vm_step(struct vfio_vm *v, bool on, const char *name);
 
 struct step_test {
 	const char *name;
 	void (*run)(void);
-	const char *(*skip)(void);	/* why, or NULL */
+	const char *(*skip)(void);	/* returns why the test is skipped, or NULL */
 };
 
 /*
@@ -78,7 +78,7 @@ struct step_test {
  */
 int run_tests(const struct step_test *tests, size_t nr);
 
-/* Another process of a test's, at the other end of a socket */
+/* Forks another process for a test, connected by a socket */
 pid_t process_start(void (*work)(int sock), int *sock);
 void process_tell(int sock);
 void process_await(int sock);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest that dirties cache lines all the time and executes WBINVD when it is
- * told to, all in one KVM_RUN: nothing but the scheduler loads and unloads its
- * vCPUs, each of which has a thread.
+ * A guest that dirties cache lines all the time and executes WBINVD on request, all
+ * in one KVM_RUN: only the scheduler loads and unloads its vCPUs, each of which has a
+ * thread.
  *
- * Where much else goes on, no vCPU may run on the first CPU. With each x87 status
- * that is loaded without an exception, by whichever CPU, QEMU clears IGNNE# of its
- * first CPU (cpu_clear_ignne() of 7.2 and 10.0), without a lock and in the word that
- * also says whether that CPU uses nested paging and takes interrupts in an SVM guest.
- * A VMRUN or #VMEXIT of that moment is half undone: the guest shuts down, or the host
- * is interrupted where it cannot be.
+ * On a busy machine no vCPU may run on the first CPU. Whenever any CPU loads an x87
+ * status without an exception, QEMU clears IGNNE# of its first CPU (cpu_clear_ignne()
+ * in 7.2 and 10.0). It does so without a lock, in the same word that says whether that
+ * CPU uses nested paging and takes interrupts in an SVM guest. A concurrent VMRUN or
+ * #VMEXIT is half undone: the guest shuts down, or the host gets an interrupt where it
+ * cannot handle one.
  */
 #ifndef SELFTEST_KVM_WBINVD_GUEST_H
 #define SELFTEST_KVM_WBINVD_GUEST_H
@@ -32,17 +32,17 @@
 #define WBINVD_GUEST_FIRST_CPU	1
 #define WBINVD_GUEST_LINES	16
 
-/* In the guest's memory. The host writes pages, nr_pages, wanted, flood, yields and stop. */
+/* Shared with the guest. The host writes pages, nr_pages, wanted, flood, yields and stop. */
 struct wbinvd_guest {
 	uint64_t lines[WBINVD_GUEST_LINES][8];
-	uint64_t pages;		/* more to write: where they begin in the guest ... */
+	uint64_t pages;		/* more pages to write: their guest address ... */
 	uint64_t nr_pages;	/* ... and how many there are */
-	uint64_t rounds;	/* times that all lines and pages were written */
+	uint64_t rounds;	/* how often all lines and pages were written */
 	uint64_t wanted;
-	uint64_t done;		/* WBINVDs, of those wanted */
-	uint64_t flood;		/* WBINVDs without end ... */
+	uint64_t done;		/* WBINVDs executed, of those wanted */
+	uint64_t flood;		/* execute WBINVD without end ... */
 	uint64_t flooded;	/* ... and how many there were */
-	uint64_t yields;	/* exits after each round */
+	uint64_t yields;	/* exit to the host after each round */
 	uint64_t stop;
 };
 
@@ -104,7 +104,7 @@ static inline void unpin_self(void)
 	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpus), &cpus), "sched_setaffinity to any CPU");
 }
 
-/* Waits until *@value is @at_least; the guest is alive as long as that happens */
+/* Waits until *@value is @at_least; fails the test if it takes too long */
 static inline void wait_until(const uint64_t *value, uint64_t at_least, const char *what)
 {
 	struct timespec start, now;
@@ -130,7 +130,7 @@ static inline struct kvm_vm *wbinvd_vm_create(struct wbinvd_vcpu *vcpus, unsigne
 		vcpu_args_set(created[i], 1, (uint64_t)i);
 		vcpus[i].vcpu = created[i];
 		vcpus[i].guest = &guest[i];
-		/* Bochs does not end a guest's turn by the timer of its one CPU */
+		/* With one CPU, in Bochs, the timer does not interrupt the guest */
 		vcpus[i].guest->yields = get_nprocs() == 1;
 	}
 	return vm;
@@ -149,8 +149,8 @@ static void *wbinvd_vcpu_thread(void *data)
 }
 
 /*
- * The thread starts on the CPUs of its creator. Returns when the guest runs. May
- * be called again after wbinvd_vcpu_stop().
+ * The new thread inherits the CPU affinity of its creator. Returns when the guest runs.
+ * May be called again after wbinvd_vcpu_stop().
  */
 static inline void wbinvd_vcpu_start(struct wbinvd_vcpu *v)
 {
@@ -165,7 +165,7 @@ static inline void wbinvd_vcpu_stop(struct wbinvd_vcpu *v)
 	pthread_join(v->thread, NULL);
 }
 
-/* Returns when the guest has written all of its lines again */
+/* Waits until the guest has written all of its lines again */
 static inline void wbinvd_vcpu_dirty(struct wbinvd_vcpu *v)
 {
 	uint64_t rounds = __atomic_load_n(&v->guest->rounds, __ATOMIC_ACQUIRE);
@@ -174,7 +174,7 @@ static inline void wbinvd_vcpu_dirty(struct wbinvd_vcpu *v)
 	wait_until(&v->guest->rounds, rounds + 2, "stores");
 }
 
-/* Moves the running guest, and lets it write its lines on @cpu */
+/* Migrates the running guest to @cpu, and lets it write its lines there */
 static inline void wbinvd_vcpu_migrate(struct wbinvd_vcpu *v, int cpu)
 {
 	TEST_ASSERT(!pin_to(v->tid, cpu), "sched_setaffinity of a vCPU to CPU %d", cpu);
@@ -191,7 +191,7 @@ static inline void wbinvd_vcpu_wait(struct wbinvd_vcpu *v)
 	wait_until(&v->guest->done, v->guest->wanted, "WBINVD");
 }
 
-/* Returns when the guest has executed WBINVD @n times more */
+/* Waits until the guest has executed WBINVD @n more times */
 static inline void wbinvd_vcpu_wbinvd(struct wbinvd_vcpu *v, unsigned int n)
 {
 	wbinvd_vcpu_want(v, n);

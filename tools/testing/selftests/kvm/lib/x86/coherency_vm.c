@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VM whose permission to flush the host's caches is watched from all sides.
+ * A VM whose permission is checked by every interface that reports it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -67,15 +67,15 @@ void coherency_vm_destroy(struct coherency_vm *c)
 }
 
 /*
- * A lock is of a file, not of an fd: it is there until the last reference to the
- * file is gone, whoever has it.
+ * flock() locks a file, not an fd: the lock lasts until the last reference to the file
+ * is dropped, whoever holds it.
  */
 static void lock_file(int fd, const char *what)
 {
 	TEST_ASSERT(!flock(fd, LOCK_EX | LOCK_NB), "Somebody still holds %s", what);
 }
 
-/* KVM's debugfs has a directory for each VM, until the last reference is gone */
+/* KVM's debugfs has a directory for each VM until its last reference is dropped */
 static void expect_no_vm(void)
 {
 	struct dirent *entry;
@@ -210,7 +210,7 @@ u64 coherency_stat(int fd, const char *name)
 	int stats;
 	int i;
 
-	/* An fd for statistics holds its VM, so it is not kept */
+	/* Not cached: an fd for statistics holds its VM */
 	stats = ioctl(fd, KVM_GET_STATS_FD, NULL);
 	TEST_ASSERT(stats >= 0, KVM_IOCTL_ERROR(KVM_GET_STATS_FD, stats));
 	read_stats_header(stats, &header);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Coverage by KCOV, which on kernels of this project's debug flavor traces the
- * project's own files and nothing else. An edge is a pair of places that were
- * reached one after the other in one call; what happened in interrupts is not in
- * the trace, so that a call that does the same has the same edges.
+ * Coverage by KCOV, which on kernels of this project's debug flavor traces only the
+ * project's own files. An edge is a pair of places that one call reached one after
+ * the other. KCOV does not trace interrupts, so calls that do the same have the same
+ * edges.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@
 #define MAX_PLACES	8192
 
 struct fuzz_coverage {
-	unsigned long *trace;	/* the number of places, then these */
+	unsigned long *trace;	/* the number of places, then the places */
 };
 
 static pthread_mutex_t places_lock = PTHREAD_MUTEX_INITIALIZER;

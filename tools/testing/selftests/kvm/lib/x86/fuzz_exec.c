@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What each call of a program does to the kernel. Slots may be used by several
- * threads at once: who takes a descriptor out of its slot closes it, who puts one
- * into a slot that is taken meanwhile closes his own, and what fails because
- * somebody was faster is as good a call as any.
+ * Executes the calls of a program. Several threads may use a slot concurrently: a
+ * thread that takes an fd out of its slot closes it, and one that finds the slot
+ * filled when it installs a new fd closes the new one. A call that fails because
+ * another thread was faster is a valid call.
  *
- * The guest is a few bytes in real mode, so that a VM is made in no time. A vCPU
- * runs on the CPU of the thread that calls, which is never the first one;
+ * The guest is a few bytes of real-mode code, so that a VM is created quickly. A
+ * vCPU runs on the CPU of the calling thread, which is never the first one:
  * wbinvd_guest.h says why.
  */
 #include <errno.h>
@@ -34,14 +34,14 @@ struct vm {
 	int vcpu;
 	int dev;
 	int kvm_vfio;
-	int eventfd;		/* as long as the program runs */
+	int eventfd;		/* stays open while the program runs */
 };
 
 struct iommu {
 	int fd;
 	int alias;
 	int access;
-	u32 serial;		/* which of those that were open in this slot */
+	u32 serial;		/* counts the iommufds that were opened in this slot */
 	u32 ioas[FUZZ_PTS];
 	u32 hwpt[FUZZ_PTS];
 	u32 mock[FUZZ_MOCKS];
@@ -51,8 +51,8 @@ struct iommu {
 struct vfio_file {
 	int fd;
 	u32 device;
-	unsigned int iommu;	/* bound to, with the slot's serial at that time */
-	u32 serial;
+	unsigned int iommu;	/* slot of the iommufd it is bound to, ... */
+	u32 serial;		/* ... and its serial at that time */
 };
 
 static struct vm vms[FUZZ_VMS];
@@ -62,7 +62,7 @@ static int groups[FUZZ_GROUPS];
 
 static int null_fd, kvm_fd;
 static void *code;		/* a page of the guest */
-static u8 *edge_of_page;	/* behind it nothing is mapped */
+static u8 *edge_of_page;	/* nothing is mapped from here on */
 static void *unmapped;
 static __thread int fail_nth;
 static bool keeping;
@@ -196,7 +196,7 @@ static long exec_vm_open(const u8 *arg)
 	struct vm *vm = &vms[arg[0]];
 	int fd, vcpu;
 
-	/* What is left of an older one does not belong to a new one */
+	/* The slot may still hold devices of an older VM */
 	if (get(&vm->fd) >= 0 || get(&vm->dev) >= 0 || get(&vm->kvm_vfio) >= 0)
 		return FUZZ_SKIPPED;
 	fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
@@ -343,7 +343,7 @@ static long exec_status(const u8 *arg)
 	}
 	ret = device_attr(get(&vms[arg[0]].dev), KVM_GET_DEVICE_ATTR, KVM_DEV_IOMMUFD_COHERENCY,
 			  KVM_DEV_IOMMUFD_COHERENCY_STATUS, addr);
-	/* The kernel is to say how much it wrote */
+	/* The kernel has to report the size that it wrote */
 	return ret || status->size == sizeof(*status) ? ret : -EMSGSIZE;
 }
 
@@ -438,7 +438,7 @@ void fuzz_exec_keep(bool do_keep)
 	keeping = do_keep;
 }
 
-/* Objects that lost their slot are still in the iommufd */
+/* Destroys all objects by id, since those that lost their slot are still in the iommufd */
 void fuzz_exec_let_go(void)
 {
 	struct iommu_destroy cmd = { .size = sizeof(cmd) };
@@ -446,7 +446,7 @@ void fuzz_exec_let_go(void)
 
 	while (nr_kept) {
 		nr_kept--;
-		/* What is in use is free when its users are gone */
+		/* Several passes: an object cannot be destroyed before its users */
 		for (pass = 0; pass < 3; pass++)
 			for (cmd.id = 1; cmd.id < 2 * FUZZ_MAX_CALLS; cmd.id++)
 				ioctl(kept[nr_kept], IOMMU_DESTROY, &cmd);
@@ -489,7 +489,7 @@ static long exec_alias_close(const u8 *arg)
 	return close_slot(&iommus[arg[0]].alias);
 }
 
-/* All three numbers in one */
+/* Returns the three numbers of the fdinfo in one */
 static long exec_fdinfo(const u8 *arg)
 {
 	int fd = get(&iommus[arg[0]].fd);
@@ -690,7 +690,7 @@ static long exec_file_open(const u8 *arg)
 	return install(&file->fd, edu.fd);
 }
 
-/* Another descriptor of the same file, in place of the first */
+/* Replaces the fd by a dup of it */
 static long exec_file_dup(const u8 *arg)
 {
 	int fd = take(&files[arg[0]].fd);
@@ -721,7 +721,7 @@ static long exec_bind(const u8 *arg)
 		return -errno;
 	file->iommu = arg[1] % FUZZ_IOMMUS;
 	file->serial = iommus[file->iommu].serial;
-	/* An alias may be one of an iommufd that has lost its slot */
+	/* An alias may refer to an iommufd that has lost its slot */
 	if (arg[1] >= FUZZ_FD_ALIAS)
 		file->serial = 0;
 	set_id(&file->device, bind.out_devid);
@@ -777,7 +777,7 @@ static long exec_group_close(const u8 *arg)
 	return close_slot(&groups[arg[0]]);
 }
 
-/* The group keeps its container */
+/* The group holds the container after its fd is closed */
 static long set_type1(int group)
 {
 	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);

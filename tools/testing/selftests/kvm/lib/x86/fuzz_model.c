@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The reference model: what was opened, added, bound and attached, and nothing
- * else; permission is worked out from that anew after every call. A call is
- * first carried out on a copy, so that a policy that forbids can be asked about
- * what would be.
+ * The reference model records what was opened, added, bound and attached, and
+ * computes permission from that after every call. A call is first applied to a copy
+ * of the model, to see whether a policy forbids its result.
  *
- * Not modelled is which page tables fit which devices: there the kernel's answer
- * is taken, but EPERM is for policies alone, and nothing may change by a call that
- * fails.
+ * The model does not know which page tables fit which devices, and takes the kernel's
+ * word for it. But EPERM is accepted only for a policy, or for a group that has another
+ * owner, and a call that fails must change nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,12 +16,12 @@
 #include "fuzz.h"
 #include "vfio_edu.h"
 
-#define MAX_CONTEXTS	64	/* bits in a word; a program opens fewer */
+#define MAX_CONTEXTS	64	/* bits in a u64; a program opens fewer */
 #define MAX_FILES	64
 #define MAX_DEVICES	(FUZZ_DEVICES + FUZZ_MAX_CALLS)
 #define NONE		(-1)
 
-/* What an effect says of its call, if not 0 or an errno, negative */
+/* What an effect predicts for its call, besides 0 and negative errnos */
 #define ANY		1
 #define FAILS		2
 
@@ -32,7 +31,7 @@ struct model_vm {
 	bool kvm_vfio;
 	bool eventfd;
 	bool on;
-	bool forgotten;		/* what was counted until now */
+	bool forgotten;		/* the values of the counters are unknown */
 	u32 policy;
 	u64 added;		/* contexts */
 	u64 files;
@@ -43,29 +42,29 @@ struct model_vm {
 };
 
 struct model_device {
-	int context;		/* bound to */
+	int context;		/* it is bound to, or NONE */
 	int group;
-	unsigned int opens;	/* by way of its group */
+	unsigned int opens;	/* through its group */
 	bool attached;
-	bool noncoherent;	/* what it is attached to */
+	bool noncoherent;	/* its page table */
 };
 
 enum model_file_type {
-	MODEL_DEVICE,		/* by itself */
+	MODEL_DEVICE,		/* a device's cdev */
 	MODEL_GROUP,
-	MODEL_GROUP_DEVICE,	/* by way of its group */
+	MODEL_GROUP_DEVICE,	/* from VFIO_GROUP_GET_DEVICE_FD */
 };
 
 struct model_file {
 	enum model_file_type type;
 	int device;		/* or group */
-	int slot;		/* of the iommufd it is bound to, NONE: not known by a slot */
+	int slot;		/* of the iommufd it is bound to, NONE: in no slot */
 	bool bound;
 };
 
-/* The capability rule speaks for a group in a type1 container */
+/* A group in a type1 container is judged by what its IOMMU can enforce */
 struct model_group {
-	int file;		/* that is open */
+	int file;		/* its open file */
 	bool container;
 	int context;		/* of the container, NONE: type1 */
 };
@@ -91,13 +90,13 @@ struct model {
 	unsigned int nr_devices;
 	unsigned int nr_files;
 	long value;		/* what a successful call returns; -1: anything */
-	bool eperm;		/* EPERM has another reason than a policy */
+	bool eperm;		/* EPERM may have another reason than a policy */
 };
 
 static struct model now;
 static u64 comparisons;
 
-/* A device's own answer to what an automatic page table would be */
+/* Is an automatic page table of a device non-coherent? */
 static bool is_incapable(void)
 {
 	return fuzz.machine == FUZZ_MOCK || !fuzz.enforces;
@@ -123,7 +122,7 @@ static unsigned int noncoherent_attachments(const struct model *m, int context)
 	return count;
 }
 
-/* Is a device of the group open by way of it, and bound to this context? */
+/* Is a device of the group open through it, and bound to this context? */
 static bool group_bound(const struct model *m, int context, int group)
 {
 	unsigned int i;
@@ -173,7 +172,7 @@ static bool vm_is_on(const struct model *m, const struct model_vm *vm)
 	return false;
 }
 
-/* Returns false if a policy forbids what would be */
+/* Updates permission; returns false if a policy forbids it */
 static bool settle(struct model *m)
 {
 	struct model_vm *vm;
@@ -192,7 +191,7 @@ static bool settle(struct model *m)
 	return true;
 }
 
-/* The last reference on a VM takes all that is known of it along */
+/* Forgets the VM with its last reference, but for events that are not read yet */
 static void vm_put(struct model_vm *vm)
 {
 	if (!vm->open && !vm->dev && !vm->kvm_vfio)
@@ -231,7 +230,7 @@ static bool group_is_open(const struct model *m, int group)
 	return false;
 }
 
-/* Of type1 an open device holds the file of the group as well */
+/* In a type1 container an open device holds the group's file as well */
 static void group_put(struct model *m, int group)
 {
 	struct model_group *g = &m->groups[group];
@@ -325,7 +324,7 @@ static int effect_dev_close(struct model *m, const u8 *arg)
 	struct model_vm *vm = &m->vms[arg[0]];
 
 	vm->added = 0;
-	/* Its last edge is still an event */
+	/* The device still signals its last edge */
 	settle(m);
 	vm->eventfd = false;
 	vm->dev = false;
@@ -497,7 +496,7 @@ static int effect_iommu_open(struct model *m, const u8 *arg)
 	return 0;
 }
 
-/* Nobody but those who hold the context can see what happens to it then */
+/* What happens in the context from now on is visible only to those that still hold it */
 static int effect_iommu_close(struct model *m, const u8 *arg)
 {
 	m->iommus[arg[0]].context = NONE;
@@ -516,7 +515,7 @@ static int effect_alias_close(struct model *m, const u8 *arg)
 	return 0;
 }
 
-/* Has the file something bound to this context, and of which group? */
+/* Is the file's device, or one of its group's, bound to this context? Sets @group. */
 static bool file_bound(const struct model *m, const struct model_file *file, int context,
 		       int *group)
 {
@@ -558,7 +557,7 @@ static int effect_ioas_alloc(struct model *m, const u8 *arg)
 	return 0;
 }
 
-/* A nested one answers for its parent */
+/* A nested page table is as coherent as its parent */
 static int effect_hwpt_alloc(struct model *m, const u8 *arg)
 {
 	struct model_iommu *iommu = &m->iommus[arg[0]];
@@ -584,7 +583,7 @@ static int effect_destroy(struct model *m, const u8 *arg)
 	return ANY;
 }
 
-/* Whether @device may be attached to @pt, and is then for all of its group */
+/* Predicts an attach of @device to @pt, which changes the page table of its whole group */
 static int attach(struct model *m, struct model_device *device, struct model_iommu *iommu, u8 pt)
 {
 	bool noncoherent = is_incapable();
@@ -600,7 +599,7 @@ static int attach(struct model *m, struct model_device *device, struct model_iom
 	for (i = 0; i < m->nr_devices; i++) {
 		if (m->devices[i].group != device->group || !m->devices[i].attached)
 			continue;
-		/* A second one of the group has to join the first */
+		/* A second device of the group has to join the first one's page table */
 		if (&m->devices[i] != device)
 			ret = ANY;
 		m->devices[i].noncoherent = noncoherent;
@@ -637,7 +636,7 @@ static int effect_mock_destroy(struct model *m, const u8 *arg)
 	return 0;
 }
 
-/* An access that only the CPU uses is no attachment */
+/* These accesses are used by the CPU alone, so they are no attachments */
 static int effect_access(struct model *m, const u8 *arg)
 {
 	return ANY;
@@ -720,7 +719,7 @@ static int effect_detach(struct model *m, const u8 *arg)
 	return 0;
 }
 
-/* Either devices are bound by themselves, or the group is open, once */
+/* EBUSY if the group is open already, or one of its devices is bound by its cdev */
 static int effect_group_open(struct model *m, const u8 *arg)
 {
 	struct model_group *group = &m->groups[arg[0]];
@@ -755,7 +754,7 @@ static int effect_set_container(struct model *m, const u8 *arg)
 		context = context_of(m, arg[1], &err);
 	if (err || group->container)
 		return FAILS;
-	/* An iommufd may be taken away from open devices, and owns them until they are closed */
+	/* Devices that stayed open when an iommufd was unset belong to it until they are closed */
 	if (type1 && group_is_open(m, arg[0]))
 		return FAILS;
 	group->container = true;
@@ -784,7 +783,7 @@ static int effect_get_device(struct model *m, const u8 *arg)
 
 	if (!group->container)
 		return -EINVAL;
-	/* What its group's devices are bound to may be an older container */
+	/* Devices of the group may still be bound to an older container */
 	for (i = 0; i < FUZZ_DEVICES; i++)
 		if (m->devices[i].group == device->group && m->devices[i].context != NONE &&
 		    m->devices[i].context != group->context)
@@ -866,7 +865,7 @@ void fuzz_model_reset(void)
 		now.group_file[i] = NONE;
 		now.groups[i] = (struct model_group){ .file = NONE, .context = NONE };
 	}
-	/* The real ones are there from the start, with their groups */
+	/* Real devices and their groups exist from the start */
 	for (i = 0; i < FUZZ_DEVICES; i++) {
 		now.devices[i].context = NONE;
 		now.devices[i].group = i < FUZZ_GROUPS ? i : FUZZ_GROUPS - 1;
@@ -905,7 +904,7 @@ static const char *expected_text(int expected)
 	}
 }
 
-/* Is what a call returned among what it may return? */
+/* May the call have returned @ret? */
 static bool is_expected(const struct fuzz_call *call, int expected, bool forbidden, bool eperm,
 			long ret)
 {
@@ -935,8 +934,8 @@ static bool compare(char *why, size_t size, const char *what, unsigned int vm, u
 }
 
 /*
- * An attach that the hardware, or memory, failed may have been an edge and its
- * undoing: @undone. What is refused is no edge at all.
+ * @undone: an attach that failed in hardware, or for lack of memory, may have caused an
+ * edge on and off. One that was refused must cause none.
  */
 static bool check_vm(struct model_vm *vm, unsigned int i, bool undone, char *why, size_t size)
 {

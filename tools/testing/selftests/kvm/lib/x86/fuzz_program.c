@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The grammar of programs: which calls there are and what they may be given;
- * programs as text, new ones, and changed ones.
+ * The grammar of programs: the calls and the limits of their arguments. Reads, writes,
+ * generates and mutates programs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -89,7 +89,7 @@ const struct fuzz_info fuzz_infos[FUZZ_KINDS] = {
 	[FUZZ_FILE_OPEN] = { "file_open", FUZZ_REAL, 8, false, { FILES, FUZZ_DEVICES } },
 	[FUZZ_FILE_DUP] = { "file_dup", FUZZ_REAL, 1, false, { FILES } },
 	[FUZZ_FILE_CLOSE] = { "file_close", FUZZ_REAL, 3, false, { FILES } },
-	/* Without memory ACPI's interpreter complains, and leaks */
+	/* Does not fail allocations: ACPI's interpreter complains then, and leaks */
 	[FUZZ_BIND] = { "bind", FUZZ_REAL, 10, false, { FILES, FUZZ_FD_EVENTFD } },
 	[FUZZ_ATTACH] = { "attach", FUZZ_REAL, 14, true, { FILES, FUZZ_PT_CHOICES } },
 	[FUZZ_DETACH] = { "detach", FUZZ_REAL, 6, false, { FILES } },
@@ -102,8 +102,8 @@ const struct fuzz_info fuzz_infos[FUZZ_KINDS] = {
 };
 
 /*
- * What most of the rest needs: a program starts with each of these as often as not.
- * VMs are open from the start, so that zeroes end a list.
+ * Set-up that most calls need: a program starts with each of these with a probability of
+ * one half. VMs are open from the start, so FUZZ_VM_OPEN, which is 0, ends a list.
  */
 static const struct fuzz_call openings[][5] = {
 	{ { FUZZ_DEV_OPEN }, { FUZZ_IOMMU_OPEN }, { FUZZ_IOAS_ALLOC }, { FUZZ_EVENTFD } },
@@ -162,7 +162,7 @@ static u8 any_kind(void)
 	return i;
 }
 
-/* The first choices are those that mostly work, and where something is open */
+/* Prefers the first choices, which mostly work, and whose slots are mostly filled */
 static u8 any_arg(unsigned int limit)
 {
 	return fuzz_any(2) ? 0 : fuzz_any(fuzz_any(3) ? limit : 1 + (limit > 1));
@@ -233,7 +233,7 @@ static void change(struct fuzz_program *p, unsigned int at)
 		call->nth = info->faults ? fuzz_any(25) : 0;
 }
 
-/* The start of @p, and the end of @other */
+/* Replaces the end of @p by the end of @other */
 static void splice_end(struct fuzz_program *p, const struct fuzz_program *other)
 {
 	unsigned int from = fuzz_any(other->nr);
@@ -292,7 +292,7 @@ void fuzz_program_write(const struct fuzz_program *p, FILE *file)
 
 static const char blanks[] = "\n ";
 
-/* The next word of a line, a number after @prefix */
+/* Reads the next word of a line, a number after @prefix */
 static bool read_number(const char *prefix, unsigned int limit, u8 *number)
 {
 	char *word = strtok(NULL, blanks), *end;

@@ -162,7 +162,7 @@ void vfio_edu_start(struct vfio_edu *edu)
 	edu->config = region_offset(edu->fd, VFIO_PCI_CONFIG_REGION_INDEX);
 	edu->bar0 = region_offset(edu->fd, VFIO_PCI_BAR0_REGION_INDEX);
 
-	/* Without bus mastering edu moves no data, and all DMA looks blocked */
+	/* Without bus mastering edu moves no data, and all DMA would look blocked */
 	len = pread(edu->fd, &command, sizeof(command), edu->config + PCI_COMMAND);
 	TEST_ASSERT(len == sizeof(command), "Read of the command register failed");
 	command |= PCI_COMMAND_MASTER;
@@ -265,7 +265,7 @@ bool vfio_edu_reaches(struct vfio_edu *edu, void *mem, u64 iova)
 	u8 expected[EDU_TRANSFER], *byte = mem;
 	size_t i;
 
-	/* Edu's buffer keeps its content: what comes back must not be from earlier */
+	/* Edu's buffer keeps its content: a failed DMA must not return what an older one left */
 	TEST_ASSERT(getrandom(expected, EDU_TRANSFER, GRND_INSECURE) == EDU_TRANSFER,
 		    "getrandom failed");
 	memcpy(mem, expected, EDU_TRANSFER);

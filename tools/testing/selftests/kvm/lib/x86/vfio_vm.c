@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VM with KVM's VFIO device, and tests made of steps with it.
+ * A VM with KVM's VFIO device, and the runner for tests that consist of steps with it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -123,7 +123,7 @@ int vfio_group_type1(int group)
 	return container;
 }
 
-/* Which test runs, from 1, and its name */
+/* Number, from 1, and name of the current test */
 static unsigned int test_number;
 static const char *test_name;
 
@@ -160,7 +160,7 @@ int run_tests(const struct step_test *tests, size_t nr)
 	const char *skip;
 	pid_t pid;
 
-	/* A guest's WBINVD flushes each CPU that it ran on: on one, counts are exact */
+	/* A guest's WBINVD flushes each CPU that it ran on: on one CPU counts are exact */
 	pin_to_cpu(0);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("1..%zu\n", nr);
@@ -182,7 +182,7 @@ int run_tests(const struct step_test *tests, size_t nr)
 			exit(0);
 		}
 		TEST_ASSERT(waitpid(pid, &status, 0) == pid, "waitpid failed");
-		/* The test may have died in a phase */
+		/* The test may have died within a phase */
 		oracle_end();
 		failed |= status;
 		printf("%sok %u - %s\n", status ? "not " : "", test_number, test_name);
