@@ -2,7 +2,7 @@
 /*
  * The life cycle of permission on a real device: a guest's WBINVD flushes the
  * host's caches exactly while the device is attached to a page table that does
- * not enforce coherency, in whatever order a VMM does things.
+ * not enforce coherency, whatever the order of a VMM's calls.
  *
  * Every step compares the status, the eventfd, the statistics and, by the flush
  * oracle, what the machine executed. Needs two edu devices bound to vfio-pci,
@@ -22,7 +22,7 @@
 #include "test_util.h"
 #include "vfio_edu.h"
 
-/* The counts in the fdinfo are 0 where nothing can be non-coherent */
+/* The counts in the fdinfo are 0 if the IOMMU can enforce coherency */
 #define EXPECT_FDINFO(iommufd, key, expected) \
 	EXPECT_EQ(vfio_edu_is_noncoherent() ? (expected) : 0, iommufd_fdinfo(iommufd, key))
 
@@ -121,7 +121,7 @@ TEST_F(life, added_before_open)
 	vfio_edu_close(&self->edu);
 	coherency_vm_expect(c, false, 1, "device closed while attached");
 
-	/* Nothing of it stays with the device */
+	/* The next open of the device starts without the old attachment */
 	vfio_edu_open(&self->edu, 0);
 	vfio_edu_bind(&self->edu, self->iommufd);
 	coherency_vm_expect(c, false, 0, "bound again");
@@ -151,7 +151,7 @@ TEST_F(life, added_while_attached)
 	coherency_vm_expect(c, false, 0, "iommufd deleted while nothing is attached");
 }
 
-/* Everything else is the same for both ways to get a page table */
+/* Tests that do not depend on how the device gets its page table */
 FIXTURE(cycle)
 {
 	struct coherency_vm c;
@@ -198,7 +198,7 @@ TEST_F(cycle, ioas_and_hwpt_replace_each_other)
 	pt[0] = hwpt[0];
 	pt[1] = self->ioas;
 	pt[2] = hwpt[1];
-	pt[3] = hwpt[1];	/* what it is on already */
+	pt[3] = hwpt[1];	/* the device is on it already */
 	pt[4] = hwpt[0];
 	pt[5] = self->ioas;
 
@@ -383,7 +383,7 @@ TEST_F(cycle, same_iommufd_twice)
 	EXPECT_EQ(EEXIST, errno);
 	EXPECT_EQ(watches, iommufd_watches(self->iommufd));
 
-	/* It is the iommufd that was added, not the number of an fd */
+	/* Any fd of the iommufd deletes it */
 	coherency_vm_del(c, again);
 	coherency_vm_expect(c, false, 1, "deleted once");
 	EXPECT_EQ(-1, __coherency_vm_del(c, self->iommufd));
@@ -400,7 +400,7 @@ static void do_wait(struct __test_metadata *_metadata, pid_t pid)
 	ASSERT_EQ(0, status);
 }
 
-/* The one who opened the iommufd is gone before it is used */
+/* The process that opened the iommufd exits before it is used */
 TEST_F(cycle, passed_over_a_socket)
 {
 	struct coherency_vm *c = &self->c;
@@ -434,7 +434,7 @@ TEST_F(cycle, passed_over_a_socket)
 	coherency_vm_expect(c, false, 1, "the device in the passed iommufd closed");
 }
 
-/* The one who attaches dies, the VM of the one who was passed the fd lives on */
+/* The process that attached exits. The VM of the process that received the fd lives on. */
 TEST_F(cycle, passed_while_attached)
 {
 	struct coherency_vm *c = &self->c;
@@ -453,7 +453,7 @@ TEST_F(cycle, passed_while_attached)
 		iommufd_ioas_map(iommufd, ioas);
 		open_bind_attach(&self->edu[0], 0, iommufd, ioas);
 		fd_send(sv[1], iommufd);
-		/* Until the other end is closed */
+		/* Wait until the other end is closed */
 		_exit(read(sv[1], &byte, 1) != 0);
 	}
 	close(sv[1]);
@@ -489,7 +489,7 @@ static void close_one(struct coherency_vm *c, struct vfio_edu *edu, int *iommufd
 		coherency_device_close(c);
 		break;
 	case VM:
-		/* The vCPU holds the VM as well, so that the guest can go on */
+		/* The vCPU holds the VM as well, so the guest can still run */
 		close(c->vm->fd);
 		c->vm->fd = -1;
 		break;
@@ -522,7 +522,7 @@ static void close_in_order(const int *order, int nr)
 	}
 }
 
-/* All 24 orders. KVM and VFIO hold the iommufd, the vCPU and the device the VM. */
+/* All 24 orders. KVM and VFIO hold the iommufd; the vCPU and KVM's device hold the VM. */
 TEST_F(cycle, closed_in_every_order)
 {
 	int order[NR_CLOSES], nr = 0, i, n;
@@ -550,7 +550,7 @@ TEST_F(cycle, closed_in_every_order)
 	EXPECT_EQ(24, nr);
 }
 
-/* A close that is not the last one of its file removes nothing */
+/* Only the last close of a file removes something */
 TEST_F(cycle, closed_but_not_the_last)
 {
 	struct coherency_vm *c = &self->c;
@@ -586,7 +586,7 @@ TEST_F(cycle, vm_destroyed_while_attached)
 	EXPECT_FDINFO(self->iommufd, "noncoherent-attachments", 1);
 	EXPECT_TRUE(vfio_edu_reaches(&self->edu[0], self->mem, VFIO_EDU_IOVA));
 
-	/* Once more, and the device of KVM's outlives all other fds of its VM */
+	/* Once more, but KVM's device outlives all other fds of its VM */
 	coherency_vm_create(c);
 	coherency_vm_add(c, self->iommufd);
 	coherency_vm_expect(c, true, 1, "next VM, added while attached");
@@ -606,7 +606,7 @@ TEST_F(cycle, vm_destroyed_while_attached)
 	coherency_vm_expect(c, false, 0, "a VM after those that were destroyed");
 }
 
-/* A VMM with all of it, whose guest flushes until it is killed */
+/* A VMM with an attached device, whose guest executes WBINVD until it is killed */
 static void doomed_vmm(int sock, int iommufd, u32 ioas)
 {
 	struct coherency_vm c;
@@ -642,7 +642,7 @@ TEST_F(cycle, vmm_killed)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_TRUE(WIFSIGNALED(status));
 
-	/* The survivor saw it come and go */
+	/* The surviving VM had both edges */
 	coherency_vm_expect(c, false, 2, "the VMM that attached was killed");
 	EXPECT_EQ(1, iommufd_watches(self->iommufd));
 	EXPECT_FDINFO(self->iommufd, "coherency-watches-begun", 0);
@@ -655,7 +655,7 @@ TEST_F(cycle, vmm_killed)
 	coherency_vm_expect(c, true, 1, "attached after a VMM was killed");
 }
 
-/* An attach that fails for another reason than a refusal */
+/* An attach that no watch refuses, but that fails */
 TEST_F(cycle, attach_fails)
 {
 	struct coherency_vm *c = &self->c;
@@ -663,7 +663,7 @@ TEST_F(cycle, attach_fails)
 	unsigned int edges;
 	u32 hwpt;
 
-	/* An IOVA which no IOMMU has, that is noticed when there is a domain */
+	/* An IOVA beyond every IOMMU's aperture, which fails when a domain maps it */
 	ASSERT_EQ(0, __iommufd_ioas_map(self->iommufd, far, self->mem, VFIO_EDU_MEM_SIZE,
 					1ULL << 60));
 	coherency_vm_add(c, self->iommufd);
@@ -675,8 +675,8 @@ TEST_F(cycle, attach_fails)
 	coherency_vm_expect(c, false, 0, "attach to nothing");
 
 	/*
-	 * On the way to an IOAS the hardware may be attached for a moment. That
-	 * is an edge each way, or none.
+	 * Before the attach to an IOAS fails the hardware may be attached briefly: that
+	 * is an edge on and off. Otherwise there is none.
 	 */
 	ASSERT_EQ(-1, __vfio_edu_attach(&self->edu[0], far));
 	edges = coherency_device_status(c->device).edges;
@@ -690,7 +690,7 @@ TEST_F(cycle, attach_fails)
 	EXPECT_EQ(-1, __iommufd_hwpt_alloc(self->iommufd, self->edu[0].id, far, 0, &hwpt));
 	coherency_vm_expect(c, false, 0, "no page table");
 
-	/* The old page table stays where a replacement fails */
+	/* A failed replacement keeps the old page table */
 	vfio_edu_attach(&self->edu[0], self->ioas);
 	coherency_vm_expect(c, true, 1, "attached after failures");
 	ASSERT_EQ(-1, __vfio_edu_attach(&self->edu[0], far));
@@ -726,7 +726,7 @@ static void wait_for_rounds(struct running_guest *guest, unsigned int n)
 		sched_yield();
 }
 
-/* Permission changes under a guest that never stops to flush */
+/* Permission changes while a guest executes WBINVD all the time */
 TEST_F(cycle, guest_is_running)
 {
 	struct running_guest guest = { .c = &self->c };
@@ -738,7 +738,7 @@ TEST_F(cycle, guest_is_running)
 	vfio_edu_open(&self->edu[0], 0);
 	vfio_edu_bind(&self->edu[0], self->iommufd);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, run_guest, &guest));
-	/* The guest stays on the CPU that it was started on */
+	/* The guest stays on the CPU that its thread was created on */
 	CPU_ZERO(&cpu);
 	CPU_SET(1, &cpu);
 	ASSERT_EQ(0, sched_setaffinity(0, sizeof(cpu), &cpu));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All or nothing: each memory allocation in turn fails of every call that a VMM
- * makes on the way to non-coherent DMA and back, and what failed has changed
- * nothing. Where a call does not allocate it cannot fail, and has to say so.
+ * All or nothing: every call that a VMM makes on the way to non-coherent DMA and
+ * back runs with each of its memory allocations failing in turn. A failed call must
+ * have changed nothing. A call that does not allocate must not fail.
  *
  * Needs an edu device bound to vfio-pci, QEMU's pci-testdev without a driver,
  * failslab in debugfs, and snoop=off or snoop=on in the environment.
@@ -29,7 +29,7 @@
 #define PCI_TESTDEV	"0x0005"
 #define MAX_FAULTS	1000
 
-/* What a call that failed has to leave as it was */
+/* What a failed call must not change */
 struct state {
 	struct kvm_coherency_status status;
 	long attachments;
@@ -38,7 +38,7 @@ struct state {
 	int module_users;	/* -1: built in, or not loaded */
 	int fds;
 	int vms;		/* of this process, in KVM's debugfs */
-	u32 ranges;		/* of IOVAs that the IOAS allows */
+	u32 ranges;		/* IOVA ranges that the IOAS allows */
 };
 
 FIXTURE(fault)
@@ -47,11 +47,11 @@ FIXTURE(fault)
 	struct vfio_vm v;	/* the same VM with KVM's VFIO device */
 	unsigned int nth;
 	int fail_nth;
-	bool transient;		/* may have edges that undo each other */
-	bool unload;		/* has to load the module each time */
-	unsigned int stride;	/* 1: every allocation */
+	bool transient;		/* a failed call may cause an edge on and off */
+	bool unload;		/* unload the module before each call */
+	unsigned int stride;	/* 1: every allocation fails once */
 
-	/* What the calls are about */
+	/* Arguments of the calls */
 	u32 pt;
 	u32 pt_before;
 	int new_fd;
@@ -158,7 +158,7 @@ static void fault_arm(FIXTURE_DATA(fault) * self, unsigned int nth)
 	TEST_ASSERT(pwrite(self->fail_nth, text, len, 0) == len, "fail-nth cannot be written");
 }
 
-/* Was there an @nth allocation, to fail? */
+/* Returns whether an allocation was made to fail */
 static bool fault_disarm(FIXTURE_DATA(fault) * self)
 {
 	char text[16] = {};
@@ -186,7 +186,7 @@ static struct state state_now(FIXTURE_DATA(fault) * self)
 	return s;
 }
 
-/* Edges that have been are known from now on */
+/* Takes the edges so far as the expected ones */
 static void edges_are_known(FIXTURE_DATA(fault) * self)
 {
 	if (self->f.c.device < 0)
@@ -223,10 +223,10 @@ typedef int (*fault_call)(FIXTURE_DATA(fault) * self);
 typedef void (*fault_undo)(FIXTURE_DATA(fault) * self);
 
 /*
- * Makes @call, with its first, its second .. allocation failing, until it has
- * succeeded without a failure. An allocation may fail without harm; @undo then
- * undoes what succeeded. With IOMMUFD_TEST not only allocations fail, so the
- * errno can be any. Returns how often @call failed.
+ * Repeats @call with its first, its second .. allocation failing, until it succeeds
+ * without an injected failure. If it succeeds in spite of one, @undo undoes it. With
+ * IOMMUFD_TEST not only allocations fail, so any errno is accepted. Returns how often
+ * @call failed.
  */
 static int fail_each(struct __test_metadata *_metadata, FIXTURE_DATA(fault) * self,
 		     fault_call call, fault_undo undo)
@@ -263,14 +263,14 @@ static int fail_each(struct __test_metadata *_metadata, FIXTURE_DATA(fault) * se
 	return nr_failed;
 }
 
-/* @call allocates, and cannot do without */
+/* @call makes allocations that it needs to succeed */
 static void some_fail(struct __test_metadata *_metadata, FIXTURE_DATA(fault) * self,
 		      fault_call call, fault_undo undo)
 {
 	EXPECT_LT(0, fail_each(_metadata, self, call, undo));
 }
 
-/* @call allocates nothing; what debug kernels do for themselves does not count */
+/* @call allocates nothing, but for the allocations of debug kernels themselves */
 static void none_fails(struct __test_metadata *_metadata, FIXTURE_DATA(fault) * self,
 		       fault_call call, fault_undo undo)
 {
@@ -316,7 +316,7 @@ static void attach_and_detach(struct __test_metadata *_metadata, FIXTURE_DATA(fa
 	EXPECT_EQ(0, __iommufd_destroy(self->f.iommufd, self->pt));
 }
 
-/* On the way to an IOAS the hardware may have been attached: an edge each way */
+/* Before the attach fails the hardware may have been attached: an edge on and off */
 TEST_F(fault, attach_to_ioas)
 {
 	self->pt = self->f.ioas;
@@ -331,7 +331,7 @@ TEST_F(fault, attach_to_hwpt)
 	attach_and_detach(_metadata, self, "an HWPT");
 }
 
-/* What failed to be replaced is attached as before, to the end */
+/* After a failed replacement the old attachment works as before */
 static void replace(struct __test_metadata *_metadata, FIXTURE_DATA(fault) * self,
 		    void *mem, const char *by)
 {
@@ -362,7 +362,7 @@ TEST_F(fault, replace_by_hwpt)
 	replace(_metadata, self, mem, "an HWPT");
 }
 
-/* The IOAS goes on to reserve the MSI window of the device, which stays attached to it */
+/* The device stays attached to the IOAS, which has to keep its MSI window reserved */
 TEST_F(fault, replace_within_ioas)
 {
 	u32 ranges = iommufd_ioas_ranges(self->f.iommufd, self->f.ioas);
@@ -376,9 +376,9 @@ TEST_F(fault, replace_within_ioas)
 }
 
 /*
- * The directory of a PCI device that has no interrupts, bound to vfio-pci. To
- * open one that has INTx asks ACPICA, and one that has MSI fills in permissions,
- * and neither survives that it gets no memory: both go on using what they freed.
+ * Returns the directory of a PCI device without interrupts, bound to vfio-pci. Opening a
+ * device with INTx calls ACPICA, and one with MSI fills in VFIO's permission tables: both
+ * go on to use what they freed when an allocation fails.
  */
 static const char *plain_device(void)
 {
@@ -437,7 +437,7 @@ static int bind_iommufd(FIXTURE_DATA(fault) * self)
 	return ioctl(self->plain.fd, VFIO_DEVICE_BIND_IOMMUFD, &bind) ?: (int)bind.out_devid;
 }
 
-/* The same file can be bound again after a failure, but not after a success */
+/* A file can be bound again after a failed bind, but not after a successful one */
 static void undo_bind(FIXTURE_DATA(fault) * self)
 {
 	vfio_vm_del(&self->v, self->plain.fd);
@@ -559,7 +559,7 @@ static void close_new(FIXTURE_DATA(fault) * self)
 	close(self->new_fd);
 }
 
-/* Only one can be created, so none of those that failed is left */
+/* A VM can have one such device: creating it shows that no failed one is left */
 static void use_created(struct __test_metadata *_metadata, FIXTURE_DATA(fault) * self)
 {
 	self->f.c.device = self->new_fd;
@@ -609,7 +609,7 @@ static int create_vcpu(FIXTURE_DATA(fault) * self)
 	return self->new_fd;
 }
 
-/* A vCPU stays, so the next has another number */
+/* vCPUs cannot be removed, so the next one needs another number */
 static void undo_create_vcpu(FIXTURE_DATA(fault) * self)
 {
 	close(self->new_fd);
@@ -638,7 +638,7 @@ TEST_F(fault, create_vm)
 	struct kvm_create_device create = { .type = KVM_DEV_TYPE_IOMMUFD };
 	struct kvm_coherency_status status;
 
-	/* Hundreds, most of them for debugfs: a debug kernel takes minutes for all */
+	/* Hundreds of allocations, most for debugfs: all take minutes on a debug kernel */
 	if (!access(KMEMLEAK, F_OK))
 		self->stride = 9;
 	some_fail(_metadata, self, create_vm, close_new);
@@ -699,7 +699,7 @@ static int set_iommu(FIXTURE_DATA(fault) * self)
 	return ioctl(self->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
 }
 
-/* There is no way to take the IOMMU from a container but with its last group */
+/* A container loses its IOMMU only with its last group */
 static void undo_set_iommu(FIXTURE_DATA(fault) * self)
 {
 	undo_set_container(self);
@@ -712,7 +712,7 @@ static int group_device(FIXTURE_DATA(fault) * self)
 	return self->new_fd;
 }
 
-/* Without an iommufd the group goes by what its IOMMU could enforce */
+/* In a type1 container a group is judged by what its IOMMU can enforce */
 TEST_F(fault, type1)
 {
 	open_group(self);

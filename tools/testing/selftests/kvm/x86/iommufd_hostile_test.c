@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A VMM that is careless, attacked or killed: calls under a hail of signals, fds
- * that are wrong, closed or closed meanwhile, memory that is not there, no fd
- * left, and the OOM killer. Each call happens fully or not at all.
+ * that are wrong, closed, or closed concurrently, unmapped memory, no fd left, and
+ * the OOM killer. Each call takes effect completely or not at all.
  *
  * Needs an edu device bound to vfio-pci and two more of them in one group, two
  * CPUs, and snoop=off or snoop=on in the environment.
@@ -36,7 +36,7 @@
 		EXPECT_EQ(error, errno);	\
 	} while (0)
 
-/* The VM of both has KVM's iommufd device and its VFIO device */
+/* f and v share one VM, which has KVM's iommufd device and its VFIO device */
 struct hostile {
 	struct coherency_fixture f;
 	struct vfio_vm v;
@@ -74,7 +74,7 @@ FIXTURE_TEARDOWN(hostile)
 	hostile_destroy(&self->h);
 }
 
-/* As coherency_vm_expect(), but for the guest: for what happens often */
+/* As coherency_vm_expect() without running the guest, for checks that are made often */
 static void expect_now(struct __test_metadata *_metadata, struct hostile *h, bool on,
 		       unsigned int edges)
 {
@@ -114,7 +114,7 @@ static void spin(unsigned int n)
 /*
  * Signals
  */
-#define MIN_SIGNALLED	100	/* signals that arrived in a call */
+#define MIN_SIGNALLED	100	/* signals that arrived during a call */
 #define MIN_ROUNDS	10
 #define MAX_ROUNDS	3000
 
@@ -141,7 +141,7 @@ static void *hail_thread(void *arg)
 		pthread_kill(hail.victim, SIGUSR1);
 		while (hail.handled < hail.sent && !hail.stop)
 			cpu_relax();
-		/* At any moment of a call, and never so often that nothing gets done */
+		/* Vary when signals arrive in a call, and leave it time to make progress */
 		spin(hail.sent * 37 % 1024);
 	}
 	return NULL;
@@ -233,7 +233,7 @@ static void signalled_round(struct __test_metadata *_metadata, FIXTURE_DATA(sign
 	EXPECT_EQ(0, CALL(__vfio_edu_detach(&f->edu)));
 }
 
-/* None of the calls waits for anything that a signal could end: no EINTR */
+/* None of the calls waits interruptibly: no EINTR */
 TEST_F(signals, do_not_matter)
 {
 	struct coherency_fixture *f = &self->h.f;
@@ -292,7 +292,7 @@ TEST_F(hostile, wrong_fds)
 	coherency_vm_expect(&f->c, false, 1, "closed after wrong fds");
 }
 
-/* One thread calls, another closes: at the same time, in each round */
+/* In each round one thread makes a call on the fd that another closes concurrently */
 struct race {
 	pthread_barrier_t barrier;
 	pthread_t thread;
@@ -327,14 +327,14 @@ static void race_start(struct race *race)
 	TEST_ASSERT(!pthread_create(&race->thread, NULL, race_thread, race), "No thread");
 }
 
-/* Another round: more of them where it was always the same that won */
+/* Goes on, up to a limit, while always the same thread was first */
 static bool race_goes_on(struct race *race)
 {
 	return race->round++ < MIN_RACES ||
 	       ((!race->in_time || !race->too_late) && race->round < MAX_RACES);
 }
 
-/* From here on @fd is being closed. What the caller does next may be first, or not */
+/* The other thread closes @fd from here on, before or after the caller's next call */
 static void race_begin(struct race *race, int fd)
 {
 	race->fd = fd;
@@ -342,7 +342,7 @@ static void race_begin(struct race *race, int fd)
 	spin(race->round % 3 ? 0 : race->round * 41 % 512);
 }
 
-/* The caller's call has returned @ret: was it first? */
+/* Returns whether the caller's call, which returned @ret, came before the close */
 static bool race_end(struct race *race, int ret)
 {
 	TEST_ASSERT(!ret || errno == EBADF, "A call on a closed fd: errno %d", errno);
@@ -362,7 +362,7 @@ static void race_stop(struct __test_metadata *_metadata, struct race *race)
 	EXPECT_LT(0, race->too_late);
 }
 
-/* Another fd of the same file remains */
+/* The closed fd is a dup: the file stays open */
 TEST_F(hostile, argument_is_closed_meanwhile)
 {
 	struct hostile *h = &self->h;
@@ -398,7 +398,7 @@ TEST_F(hostile, argument_is_closed_meanwhile)
 	coherency_vm_expect(&f->c, true, 1, "added after races with close");
 }
 
-/* The last fd of KVM's device: FD_ADD does not outlive it */
+/* The last fd of KVM's device is closed: no added iommufd outlives the device */
 TEST_F(hostile, device_is_closed_meanwhile)
 {
 	struct hostile *h = &self->h;
@@ -411,7 +411,7 @@ TEST_F(hostile, device_is_closed_meanwhile)
 		race_begin(&race, f->c.device);
 		race_end(&race, __coherency_vm_add(&f->c, f->iommufd));
 		f->c.nr_iommufds = 0;
-		/* Gone with all that it held, so there can be another */
+		/* The device was released, so another one can be created */
 		f->c.device = kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD);
 		EXPECT_EQ(0, __coherency_device_eventfd(f->c.device, f->c.eventfd));
 		f->c.edges = coherency_device_status(f->c.device).edges;
@@ -424,7 +424,7 @@ TEST_F(hostile, device_is_closed_meanwhile)
 	coherency_vm_expect(&f->c, true, 1, "added to the last of many devices");
 }
 
-/* The last fd of the iommufd, which the VM then holds, or not */
+/* The last fd of the iommufd is closed. The VM holds it if FD_ADD came first. */
 TEST_F(hostile, iommufd_is_closed_meanwhile)
 {
 	struct hostile *h = &self->h;
@@ -448,7 +448,7 @@ TEST_F(hostile, iommufd_is_closed_meanwhile)
 	coherency_vm_expect(&f->c, false, 0, "added the last of many iommufds");
 }
 
-/* The last fd of the VFIO device: what was attached is detached */
+/* The last fd of the VFIO device is closed, which detaches the device */
 TEST_F(hostile, vfio_device_is_closed_meanwhile)
 {
 	struct hostile *h = &self->h;
@@ -478,7 +478,7 @@ TEST_F(hostile, vfio_device_is_closed_meanwhile)
  * Memory
  */
 
-/* Five pages: good, none, closed to everybody, good, read-only */
+/* Five pages: writable, unmapped, PROT_NONE, writable, and one for read_only() */
 static char *map_pages(void)
 {
 	size_t page = getpagesize();
@@ -492,7 +492,7 @@ static char *map_pages(void)
 	return mem;
 }
 
-/* Every ioctl that reads its argument, and every attribute that reads what addr points to */
+/* Passes @addr to every ioctl that reads its argument, and every attribute that reads addr */
 static void expect_unreadable(struct __test_metadata *_metadata, struct hostile *h, void *addr)
 {
 	static const unsigned long device_ioctls[] = {
@@ -530,7 +530,7 @@ TEST_F(hostile, unreadable_memory)
 	void *bad[] = {
 		NULL,
 		mem + page,
-		mem + page - 2,		/* the start of it can be read */
+		mem + page - 2,		/* only the first two bytes can be read */
 		mem + 2 * page,
 		mem + 2 * page + 8,
 	};
@@ -545,7 +545,7 @@ TEST_F(hostile, unreadable_memory)
 		expect_unreadable(_metadata, h, bad[i]);
 		expect_now(_metadata, h, true, 0);
 	}
-	/* The eventfd, the policy and what was added are what they were */
+	/* The eventfd, the policy and the added iommufds have not changed */
 	coherency_vm_expect(&f->c, true, 0, "after unreadable memory");
 	EXPECT_TRUE(vfio_edu_reaches(&f->edu, f->mem, VFIO_EDU_IOVA));
 	vfio_edu_detach(&f->edu);
@@ -554,7 +554,7 @@ TEST_F(hostile, unreadable_memory)
 	vfio_vm_del(&h->v, f->edu.fd);
 }
 
-/* Makes the argument of an ioctl that can be read and not written */
+/* Returns a copy of an ioctl's argument in read-only memory */
 static void *read_only(char *mem, const void *arg, size_t size)
 {
 	size_t page = getpagesize();
@@ -566,7 +566,7 @@ static void *read_only(char *mem, const void *arg, size_t size)
 	return mem;
 }
 
-/* The answer cannot be written: what was done is undone */
+/* If the result cannot be written, the call is undone */
 TEST_F(hostile, unwritable_memory)
 {
 	struct hostile *h = &self->h;
@@ -593,14 +593,14 @@ TEST_F(hostile, unwritable_memory)
 	f->watches++;
 	expect_now(_metadata, h, false, 0);
 
-	/* Attached for a moment, so there was permission for a moment */
+	/* The device was attached briefly, so there was permission briefly */
 	attach.pt_id = f->ioas;
 	EXPECT_ERRNO(EFAULT, ioctl(f->edu.fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
 				   read_only(mem, &attach, sizeof(attach))));
 	expect_now(_metadata, h, false, 2);
 	EXPECT_FALSE(vfio_edu_reaches(&f->edu, f->mem, VFIO_EDU_IOVA));
 
-	/* VFIO detaches also what it has replaced, so permission ends */
+	/* VFIO detaches even if the call was a replacement, so permission ends */
 	vfio_edu_attach(&f->edu, f->ioas);
 	expect_now(_metadata, h, true, 1);
 	EXPECT_ERRNO(EFAULT, ioctl(f->edu.fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
@@ -609,7 +609,7 @@ TEST_F(hostile, unwritable_memory)
 	EXPECT_FALSE(vfio_edu_reaches(&f->edu, f->mem, VFIO_EDU_IOVA));
 }
 
-/* KVM installs the fd before it writes the answer: it is there, and only not told */
+/* KVM installs the fd before it writes the result: the fd is there, but not reported */
 TEST_F(hostile, unwritable_memory_for_a_device)
 {
 	struct hostile *h = &self->h;
@@ -667,12 +667,12 @@ TEST_F(hostile, no_fd_left)
 		EXPECT_ERRNO(EMFILE, ioctl(h->v.vm->fd, KVM_CREATE_VCPU, 1));
 		EXPECT_ERRNO(EMFILE, open("/dev/iommu", O_RDWR));
 	}
-	/* What needs no fd goes on */
+	/* Calls that need no fd still work */
 	vfio_edu_attach(&f->edu, f->ioas);
 	while (nr--)
 		close(fds[nr]);
 
-	/* A VM can have one of each, so there is none already */
+	/* A VM can have one of each kind, so none can be left of the failed calls */
 	f->c.device = kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD);
 	h->v.kvm_vfio = kvm_create_device(h->v.vm, KVM_DEV_TYPE_VFIO);
 	EXPECT_EQ(0, __coherency_device_eventfd(f->c.device, f->c.eventfd));
@@ -681,12 +681,12 @@ TEST_F(hostile, no_fd_left)
 }
 
 /*
- * Refusals, and references: what fails often leaves nothing. If it held a file or
- * a VM then coherency_fixture_destroy() would notice.
+ * Refusals, and references: calls that fail many times leave nothing behind. If they
+ * leaked a reference on a file or a VM then coherency_fixture_destroy() would notice.
  */
 #define NR_FAILURES	100
 
-/* What a new eventfd is numbered: the lowest number that is not in use */
+/* The id of a new eventfd, which is the lowest one that is not in use */
 static long next_eventfd(void)
 {
 	int fd = eventfd(0, 0);
@@ -748,7 +748,7 @@ TEST_F(hostile, failures_hold_nothing)
 	coherency_vm_destroy(&forbid);
 	EXPECT_EQ(users, module_users());
 
-	/* The last reference to an eventfd is gone when KVM gets another one */
+	/* KVM drops its reference to an eventfd when it gets another one */
 	for (i = 0; i < NR_FAILURES; i++) {
 		int fd = eventfd(0, 0);
 
@@ -759,7 +759,7 @@ TEST_F(hostile, failures_hold_nothing)
 	EXPECT_EQ(id, next_eventfd());
 }
 
-/* Device 1 and 2 share a group; while the first does DMA, a VM forbids the second */
+/* Devices 1 and 2 share a group. While 1 is attached, a VM with FORBID has the file of 2. */
 TEST_F(hostile, bind_is_refused)
 {
 	struct hostile *h = &self->h;
@@ -792,7 +792,7 @@ TEST_F(hostile, bind_is_refused)
 }
 
 /*
- * Killed for its memory
+ * The OOM killer
  */
 #define DOOMED_MEMORY	(64 << 20)
 
@@ -803,7 +803,7 @@ static void *touch_memory(void *arg)
 	return NULL;
 }
 
-/* The VMM that the OOM killer will choose: a guest runs and memory is being used */
+/* The VMM that the OOM killer will choose: it runs a guest, and uses memory */
 static void doomed_vmm(int sock, int iommufd, u32 ioas)
 {
 	void *mem = mmap(NULL, DOOMED_MEMORY, PROT_READ | PROT_WRITE,
@@ -848,14 +848,14 @@ TEST_F(hostile, oom_killed)
 	EXPECT_EQ(h->noncoherent, iommufd_fdinfo(f->iommufd, "noncoherent-attachments"));
 	EXPECT_EQ(h->noncoherent, coherency_device_status(f->c.device).edges);
 
-	/* The OOM killer, now */
+	/* Invoke the OOM killer */
 	fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, write(fd, "f", 1));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 
-	/* Nothing of it is left, for those who know the same iommufd */
+	/* Nothing of the VMM is left in the iommufd that it shared */
 	coherency_vm_expect(&f->c, false, 2, "the VMM that attached was killed for its memory");
 	EXPECT_EQ(1, iommufd_watches(f->iommufd));
 	EXPECT_EQ(0, iommufd_watches_begun(f->iommufd));

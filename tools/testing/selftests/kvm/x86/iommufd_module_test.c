@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM's iommufd device as a module: it loads itself, stays while a VM has the
- * device, and nobody gets hold of it while it goes. Needs CONFIG_KVM_IOMMUFD=m,
- * and modprobe.
+ * KVM's iommufd device as a module: KVM loads it on demand, it stays while a VM has
+ * the device, and nobody can get a device while it is being unloaded. Needs
+ * CONFIG_KVM_IOMMUFD=m, and modprobe.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -96,7 +96,7 @@ TEST_F(module, loads_itself_for_a_test)
 	EXPECT_EQ(0, refcount());
 }
 
-/* The capability is KVM's own */
+/* KVM itself implements the capability, without the module */
 TEST_F(module, is_not_needed_for_the_capability)
 {
 	EXPECT_LT(0, vm_check_cap(self->vm, KVM_CAP_NONCOHERENT_DMA));
@@ -105,7 +105,7 @@ TEST_F(module, is_not_needed_for_the_capability)
 	EXPECT_FALSE(is_loaded());
 }
 
-/* Nobody can have modprobe run by asking for a type that no module implements */
+/* Device types that no module implements must not run modprobe */
 TEST_F(module, is_the_only_one_asked_for)
 {
 	unsigned int type;
@@ -121,7 +121,7 @@ TEST_F(module, is_the_only_one_asked_for)
 	EXPECT_EQ(0, trace_lines("module_request", NULL, NULL));
 	EXPECT_EQ(0, __kvm_test_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
 	EXPECT_EQ(1, trace_lines("module_request", NULL, NULL));
-	/* It is there now */
+	/* The module is loaded now, and not requested again */
 	EXPECT_EQ(0, __kvm_test_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
 	EXPECT_EQ(1, trace_lines("module_request", NULL, NULL));
 	trace_event("module/module_request", false);
@@ -151,7 +151,7 @@ TEST_F(module, stays_while_in_use)
 	EXPECT_EQ(-1, rmmod());
 	EXPECT_EQ(EWOULDBLOCK, errno);
 
-	/* What failed holds nothing */
+	/* A failed creation holds no reference */
 	EXPECT_EQ(-1, __kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
 	EXPECT_EQ(EBUSY, errno);
 	EXPECT_EQ(2, refcount());
@@ -163,7 +163,7 @@ TEST_F(module, stays_while_in_use)
 	EXPECT_EQ(-1, rmmod());
 	EXPECT_EQ(EWOULDBLOCK, errno);
 
-	/* The fd of the device is what counts, not that of the VM */
+	/* The fd of the device holds the module, not that of the VM */
 	kvm_vm_free(other);
 	EXPECT_EQ(1, refcount());
 	EXPECT_EQ(-1, rmmod());
@@ -174,17 +174,17 @@ TEST_F(module, stays_while_in_use)
 
 	EXPECT_EQ(0, rmmod());
 	EXPECT_FALSE(is_loaded());
-	/* And back */
+	/* The module is loaded again */
 	EXPECT_EQ(0, __kvm_test_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
 	close(iommufd);
 }
 
 struct race {
 	pthread_barrier_t barrier;
-	/* The other thread's, in this round */
+	/* Attempts of the other thread in this round */
 	atomic_uint to_do;
 	atomic_uint done;
-	/* In all rounds */
+	/* Results in all rounds */
 	atomic_uint removed;
 	atomic_uint busy;
 };
@@ -209,9 +209,9 @@ static void *remove_again_and_again(void *arg)
 }
 
 /*
- * A round begins with the module loaded and unused, and one thread wants the
- * device when the other wants the module gone. It may be gone between the
- * loading and the use, which is ENODEV. Whoever got a device can use it.
+ * Each round begins with the module loaded and unused. Then one thread creates the
+ * device while the other removes the module. If the module goes between the load and
+ * its use, the creation fails with ENODEV. A device that was created works.
  */
 TEST_F(module, races_with_its_removal)
 {
@@ -228,7 +228,7 @@ TEST_F(module, races_with_its_removal)
 		race.done = 0;
 
 		pthread_barrier_wait(&race.barrier);
-		/* In every other round the module has to load itself */
+		/* In every other round the module has to be loaded again */
 		while (i % 2 && !race.done)
 			sched_yield();
 		device = __kvm_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD);
@@ -256,8 +256,8 @@ TEST_F(module, races_with_its_removal)
 }
 
 /*
- * Removal is tried all the time while a VM uses the device, in vain, and while
- * the device is closed, until it works.
+ * The other thread tries to remove the module all the time. That fails while a VM uses
+ * the device, and has to succeed after the device is closed.
  */
 TEST_F(module, races_with_its_use)
 {
@@ -289,7 +289,7 @@ TEST_F(module, races_with_its_use)
 		race.to_do = race.done + 2;
 		pthread_barrier_wait(&race.barrier);
 		EXPECT_EQ(0, iommufd_watches(iommufd));
-		/* Two attempts were made with nobody left who uses it */
+		/* At least one attempt was made after the last use */
 		EXPECT_EQ(removed + 1, race.removed);
 	}
 	race.to_do = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a person sees who asks why a VM's WBINVD flushes, or does not: the
- * fdinfo of the iommufd, and tracepoints of iommufd and KVM; and with those of
- * the IOMMU the order in which things happen.
+ * What shows why a VM's WBINVD flushes, or does not: the fdinfo of the iommufd, and
+ * the tracepoints of iommufd and KVM. Together with the IOMMU's tracepoint these
+ * also show the order of permission and attach.
  *
  * Needs an edu device bound to vfio-pci, tracefs, and snoop=off or snoop=on in
  * the environment.
@@ -103,7 +103,7 @@ TEST_F(observe, fdinfo)
 	EXPECT_EQ(-1, iommufd_fdinfo(self->iommufd, "noncoherent-group"));
 }
 
-/* For a VMM that chooses page tables, before anything is attached and after */
+/* The capabilities by which a VMM chooses page tables, before an attach and after */
 TEST_F(observe, capabilities)
 {
 	u64 expected = IOMMU_HW_CAP_COHERENCY_KNOWN;
@@ -139,8 +139,8 @@ static void trace_switch(const char *on)
 }
 
 /*
- * What the events say whose name begins with @event, in the order in which they
- * happened: all happen on one CPU.
+ * Reads the text of the events whose name begins with @event. They are in the order in
+ * which they happened, since all happen on one CPU.
  */
 static int trace_read(const char *event, char events[][128])
 {
@@ -184,7 +184,7 @@ TEST_F(observe, tracepoints)
 
 	trace_switch("0");
 
-	/* Attach, replace (the new one on before the old one is off), detach */
+	/* Attach, replace (the new HWPT is on before the old one is off), detach */
 	nr = trace_read("iommufd_coherency: ", events);
 	EXPECT_EQ(4 * on, nr);
 	for (i = 0; i < nr; i++) {
@@ -198,7 +198,7 @@ TEST_F(observe, tracepoints)
 		EXPECT_STREQ(expected[0], events[i]);
 	}
 
-	/* No page table entry depends on permission where the guest's PAT is honoured */
+	/* What an edge zaps and flushes depends on the CPU, so it is not compared */
 	nr = trace_read("kvm_noncoherent_dma: ", events);
 	EXPECT_EQ(2 * on, nr);
 	for (i = 0; i < nr; i++) {
@@ -216,10 +216,10 @@ TEST_F(observe, tracepoints)
 }
 
 /*
- * Permission is on before the hardware gets the first page table that does not
- * enforce coherency, and off after it got the blocking one that is the last.
+ * Permission must be on before the hardware gets the first page table that does not
+ * enforce coherency, and go off after the hardware got the blocking domain at last.
+ * @expected: the traced events of hardware and permission, in order, ending with NULL.
  */
-/* What of the hardware and of permission was traced, in its order: ends with NULL */
 static void expect_order(struct __test_metadata *_metadata, const char * const *expected)
 {
 	static char events[MAX_EVENTS][128];
@@ -235,7 +235,7 @@ static void expect_order(struct __test_metadata *_metadata, const char * const *
 								    "permission off";
 		else
 			continue;
-		/* What enforces coherency is attached as well, and permits nothing */
+		/* With an enforcing IOMMU the hardware is attached without permission */
 		while (*expected && !vfio_edu_is_noncoherent() && strcmp(*expected, "hardware"))
 			expected++;
 		ASSERT_NE(NULL, *expected);
@@ -272,7 +272,7 @@ TEST_F(observe, no_gap)
 	expect_order(_metadata, order_of_device);
 }
 
-/* By kvm-vfio, for VMMs that know nothing else */
+/* The same for VMMs that know only kvm-vfio */
 TEST_F(observe, no_gap_of_a_file)
 {
 	struct vfio_vm v = vfio_vm_open();
@@ -284,8 +284,8 @@ TEST_F(observe, no_gap_of_a_file)
 }
 
 /*
- * A group's file stays watched while its device is opened and closed: bound, attached,
- * detached and unbound by VFIO alone, with what blocks DMA around it.
+ * A group's file stays watched while its device is opened and closed. VFIO alone binds,
+ * attaches, detaches and unbinds the device, with blocking domains before and after.
  */
 TEST(no_gap_of_a_group)
 {

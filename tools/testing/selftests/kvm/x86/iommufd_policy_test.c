@@ -32,7 +32,7 @@ FIXTURE_TEARDOWN(policy)
 	coherency_fixture_destroy(&self->f);
 }
 
-/* @call is refused with @error where DMA would be non-coherent, else it succeeds */
+/* @call fails with @error where DMA would be non-coherent, and otherwise succeeds */
 #define EXPECT_REFUSED(error, call)				\
 	do {							\
 		errno = 0;					\
@@ -99,7 +99,7 @@ static void refuse_beside(struct __test_metadata *_metadata, FIXTURE_DATA(policy
 	coherency_vm_expect(&other, false, 0, "a VM that would have allowed it");
 	coherency_vm_expect(c, false, 0, "the VM that refused");
 	expect_nothing_attached(_metadata, self, 2);
-	/* Nothing is reserved in the one that was asked in vain */
+	/* Nothing stays reserved in the VM that was asked before the one that refused */
 	coherency_vm_policy(&other, KVM_NONCOHERENT_DMA_FORBID);
 	coherency_vm_policy(&other, KVM_NONCOHERENT_DMA_FOLLOW);
 
@@ -109,7 +109,7 @@ static void refuse_beside(struct __test_metadata *_metadata, FIXTURE_DATA(policy
 	coherency_vm_destroy(&other);
 }
 
-/* Whichever of the two VMs is asked first */
+/* The result does not depend on which of the two VMs is asked first */
 TEST_F(policy, forbid_is_seen_by_nobody_asked_later)
 {
 	refuse_beside(_metadata, self, true);
@@ -137,7 +137,7 @@ TEST_F(policy, forbid_refuses_add)
 	coherency_vm_expect(c, true, 1, "FOLLOW after a refused add");
 }
 
-/* To FORBID there is no way while DMA may be non-coherent */
+/* Switching to FORBID fails while DMA may be non-coherent */
 TEST_F(policy, busy)
 {
 	struct coherency_vm *c = &self->f.c;
@@ -183,7 +183,7 @@ TEST_F(policy, no_wbinvd)
 	coherency_vm_expect(c, true, 1, "FOLLOW, attached again");
 }
 
-/* One VM's policy is no other's */
+/* Each VM has a policy of its own */
 TEST_F(policy, of_one_vm)
 {
 	struct coherency_vm *c = &self->f.c, other;
@@ -225,14 +225,14 @@ TEST_F(policy, eventfd)
 	total += edges;
 	EXPECT_EQ(edges, coherency_eventfd_read(first));
 
-	/* One at a time */
+	/* A device has one eventfd: another one replaces it */
 	EXPECT_EQ(0, __coherency_device_eventfd(device, second));
 	edges = cycles(self, 1);
 	total += edges;
 	EXPECT_EQ(0, coherency_eventfd_read(first));
 	EXPECT_EQ(edges, coherency_eventfd_read(second));
 
-	/* What is not taken replaces nothing */
+	/* An fd that is not accepted replaces nothing */
 	EXPECT_EQ(-1, __coherency_device_eventfd(device, self->f.iommufd));
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, __coherency_device_eventfd(device, 999));
@@ -244,7 +244,7 @@ TEST_F(policy, eventfd)
 	total += edges;
 	EXPECT_EQ(edges, coherency_eventfd_read(second));
 
-	/* It is KVM's own: the fd that it was set by may go */
+	/* KVM holds its own reference: the fd may be closed */
 	copy = dup(second);
 	close(second);
 	edges = cycles(self, 1);
@@ -256,7 +256,7 @@ TEST_F(policy, eventfd)
 	EXPECT_EQ(0, coherency_eventfd_read(copy));
 	EXPECT_EQ(total, coherency_device_status(device).edges);
 
-	/* To close the device while attached is the last edge that it reports */
+	/* Closing KVM's device while attached is the last edge that it signals */
 	EXPECT_EQ(0, __coherency_device_eventfd(device, copy));
 	vfio_edu_attach(&self->f.edu, self->f.ioas);
 	coherency_device_close(&self->f.c);
@@ -279,7 +279,7 @@ static long pinned(void)
 	return kb;
 }
 
-/* An iommufd keeps what it has pinned for as long as anybody holds it */
+/* An iommufd keeps its pages pinned while anything holds it, so KVM must not */
 TEST_F(policy, nobody_keeps_the_iommufd)
 {
 	struct coherency_vm *c = &self->f.c;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM's iommufd device: every error that the uAPI documents, and that an error
- * changes nothing. Needs some device bound to vfio-pci, but never attaches it;
- * iommufd_policy_test.c has the errors that depend on what is attached.
+ * KVM's iommufd device: every error that the uAPI documents, and that a failed call
+ * changes nothing. Needs some device bound to vfio-pci, but never attaches it:
+ * iommufd_policy_test.c has the errors that depend on attachments.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -46,7 +46,7 @@ static int get_attr(int device, u32 group, u64 attr, void *addr)
 	return __kvm_device_attr_get(device, group, attr, addr);
 }
 
-/* A kernel that does not have it; every other test is for one that has */
+/* For a kernel without the feature; all other tests are for one that has it */
 TEST(feature_absent)
 {
 	struct kvm_vm *vm = vm_create_barebones();
@@ -108,7 +108,7 @@ TEST_F(uapi, starts_empty)
 	EXPECT_EQ(0, self->before.wbinvd_ignored);
 }
 
-/* A VMM that was compiled yesterday */
+/* Old VMM binaries depend on this layout */
 TEST_F(uapi, layout)
 {
 	EXPECT_EQ(64, KVM_DEV_TYPE_IOMMUFD);
@@ -134,7 +134,7 @@ TEST_F(uapi, one_device_per_vm)
 	EXPECT_EQ(0, __kvm_test_create_device(self->vm, KVM_DEV_TYPE_IOMMUFD));
 	EXPECT_UNCHANGED();
 
-	/* Another VM has its own, and this one another when the first is closed */
+	/* Another VM can have one as well, and this VM a new one once the first is closed */
 	vfio = kvm_create_device(other, KVM_DEV_TYPE_VFIO);
 	device = kvm_create_device(other, KVM_DEV_TYPE_IOMMUFD);
 	EXPECT_EQ(0, set_attr(device, FD, FD_ADD, &self->iommufd));
@@ -209,7 +209,7 @@ TEST_F(uapi, added_twice_never_added)
 	EXPECT_UNCHANGED();
 }
 
-/* Pages: readable and writable, readable only, not there */
+/* Two writable pages, and an unmapped one behind them */
 static char *map_pages(void)
 {
 	size_t page = getpagesize();
@@ -228,9 +228,9 @@ TEST_F(uapi, fd_in_unreadable_memory)
 	void *bad[] = {
 		NULL,
 		mem + 2 * getpagesize(),
-		mem + 2 * getpagesize() - 2,	/* half of it */
+		mem + 2 * getpagesize() - 2,	/* half of it is mapped */
 		(void *)0x8000000000000000,	/* not canonical */
-		(void *)0xffff888000000000,	/* the kernel's */
+		(void *)0xffff888000000000,	/* a kernel address */
 		(void *)-4096L,
 	};
 	int i;
@@ -243,7 +243,7 @@ TEST_F(uapi, fd_in_unreadable_memory)
 	}
 	EXPECT_UNCHANGED();
 
-	/* The last bytes that are there are enough */
+	/* An fd in the last mapped bytes can be read */
 	memcpy(mem + 2 * getpagesize() - 4, &self->iommufd, 4);
 	EXPECT_EQ(0, set_attr(self->device, FD, FD_ADD, mem + 2 * getpagesize() - 4));
 	EXPECT_EQ(0, set_attr(self->device, FD, FD_DEL, mem + 2 * getpagesize() - 4));
@@ -256,7 +256,7 @@ TEST_F(uapi, status_in_unwritable_memory)
 	struct kvm_coherency_status *status;
 	char *mem = map_pages(), *p;
 
-	/* Read-only: the size can be read, nothing can be written */
+	/* Read-only: the size can be read, but nothing written */
 	status = (void *)(mem + page);
 	status->size = size;
 	ASSERT_EQ(0, mprotect(mem + page, page, PROT_READ));
@@ -265,7 +265,7 @@ TEST_F(uapi, status_in_unwritable_memory)
 	for (p = (char *)status + 4; p < (char *)status + size; p++)
 		EXPECT_EQ(0x5a, *p);
 
-	/* The end of it, or all but the size, is out of reach */
+	/* The end of the struct, or all but its size, is not mapped */
 	ASSERT_EQ(0, mprotect(mem + page, page, PROT_READ | PROT_WRITE));
 	status = (void *)(mem + 2 * page - size + 8);
 	status->size = size;
@@ -275,7 +275,7 @@ TEST_F(uapi, status_in_unwritable_memory)
 	EXPECT_ERRNO(EFAULT, get_attr(self->device, COHERENCY, STATUS, status));
 	EXPECT_UNCHANGED();
 
-	/* Just before the end it fits */
+	/* Just before the unmapped page it fits */
 	status = (void *)(mem + 2 * page - size);
 	status->size = size;
 	EXPECT_EQ(0, get_attr(self->device, COHERENCY, STATUS, status));
@@ -345,7 +345,7 @@ TEST_F(uapi, known_attributes)
 
 TEST_F(uapi, unknown_attributes)
 {
-	/* What would be taken as any of the arguments */
+	/* Valid as the argument of any known attribute */
 	union {
 		int fd;
 		struct kvm_coherency_status status;
@@ -359,11 +359,11 @@ TEST_F(uapi, unknown_attributes)
 					     &fd));
 		EXPECT_ERRNO(ENXIO, get_attr(self->device, unknown[i].group, unknown[i].attr,
 					     &arg));
-		/* Also where the address is bad: there is nothing to look at */
+		/* ENXIO even with a bad address, which must not be read */
 		EXPECT_ERRNO(ENXIO, set_attr(self->device, unknown[i].group, unknown[i].attr,
 					     NULL));
 	}
-	/* Only set, and only got */
+	/* Attributes that can only be set, or only be read */
 	EXPECT_ERRNO(ENXIO, get_attr(self->device, FD, FD_ADD, &arg));
 	EXPECT_ERRNO(ENXIO, get_attr(self->device, FD, FD_DEL, &arg));
 	EXPECT_ERRNO(ENXIO, get_attr(self->device, COHERENCY, EVENTFD, &arg));
@@ -371,7 +371,7 @@ TEST_F(uapi, unknown_attributes)
 	EXPECT_UNCHANGED();
 }
 
-/* Flags are for the future, so none is taken for nothing today */
+/* Flags are reserved: unknown ones have to fail */
 TEST_F(uapi, flags_of_an_attribute)
 {
 	static const unsigned long ioctls[] = {
@@ -437,7 +437,7 @@ TEST_F(uapi, policies)
 		EXPECT_ERRNO(EINVAL, __vm_enable_cap(self->vm, KVM_CAP_NONCOHERENT_DMA, bad[i]));
 	EXPECT_UNCHANGED();
 
-	/* Last the one that the others are compared with */
+	/* Ends with FOLLOW, the default, which EXPECT_UNCHANGED() expects */
 	for (policy = KVM_NONCOHERENT_DMA_NO_WBINVD + 1; policy-- > 0;) {
 		EXPECT_EQ(0, __vm_enable_cap(self->vm, KVM_CAP_NONCOHERENT_DMA, policy));
 		EXPECT_EQ(policy, coherency_device_status(self->device).policy);
@@ -473,7 +473,7 @@ TEST_F(uapi, capability_arguments)
 	EXPECT_UNCHANGED();
 }
 
-/* It is the VM that has a policy, not a vCPU */
+/* A vCPU has no policy: the capability is the VM's */
 TEST(capability_of_a_vcpu)
 {
 	struct kvm_enable_cap cap = {

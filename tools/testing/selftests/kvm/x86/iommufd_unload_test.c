@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module of KVM's iommufd device cannot go while the last reference on a device is
- * being released: what runs then is the module's. The release is made to wait by somebody
- * who is in no hurry to agree to an attach. Needs CONFIG_KVM_IOMMUFD=m.
+ * The module of KVM's iommufd device cannot be unloaded while the last reference to a
+ * device is being released, since that runs the module's code. A watch that is slow to
+ * reserve for an attach makes the release wait. Needs CONFIG_KVM_IOMMUFD=m.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "test_util.h"
 
 #define MODULE		"kvm_iommufd"
-/* A release that does not wait is over by then */
+/* A release that does not wait takes a small part of this */
 #define STILL_WAITS_US	500000
 
 static struct mock_iommufd mock;

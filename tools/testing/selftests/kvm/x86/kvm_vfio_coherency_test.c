@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * kvm-vfio follows live DMA coherency, for VMMs that know only its
- * KVM_DEV_VFIO_FILE_ADD and _DEL: permission comes and goes with what the
- * device is attached to, whatever the order of calls and whoever makes them.
+ * KVM_DEV_VFIO_FILE_ADD and _DEL: permission goes on and off with the device's
+ * non-coherent attachment, whatever the order of calls and whoever makes them.
  *
- * Each test is a process of its own. A step of a test has the guest execute
- * 100 WBINVDs and declares to the oracle how many the host is to carry out.
+ * Each test is a process of its own. In each step of a test the guest executes 100
+ * WBINVDs, and the test declares to the oracle how many the host has to carry out.
  *
- * Usage: kvm_vfio_coherency_test [noiommu|holes|costs], where the environment says
- * snoop=on or snoop=off: can the IOMMU enforce coherency?
- *   noiommu	on a machine whose device has no IOMMU
- *   holes	what the unpatched kernel, which this is for, does in its place, with
- *		an IOMMU that cannot
+ * Usage: kvm_vfio_coherency_test [noiommu|holes|costs], with snoop=on or snoop=off in
+ * the environment: can the IOMMU enforce coherency?
+ *   noiommu	for a machine whose device has no IOMMU
+ *   holes	for the unpatched kernel: shows what that does in the same steps, with
+ *		an IOMMU that cannot enforce coherency
  *   costs	adds and deletes files, for an oracle that counts instructions
  */
 #include <errno.h>
@@ -42,7 +42,7 @@
 #define NR_COST_ROUNDS	50
 #define NR_COST_FILES	1000
 
-/* Is that all that the VM's debugfs tells of attachments? */
+/* Checks that the VM's debugfs shows this attachment, if @on, and no other */
 static void expect_attached(struct vfio_vm *v, bool on, const char *what)
 {
 	on = on && vfio_edu_is_noncoherent();
@@ -51,7 +51,7 @@ static void expect_attached(struct vfio_vm *v, bool on, const char *what)
 		    "debugfs %s: %s", on ? "lacks" : "has", what);
 }
 
-/* The whole life of a device, by upstream's uAPI alone */
+/* The life cycle of a device, by upstream's uAPI alone */
 static void test_sequence(void)
 {
 	struct iommu iommu = iommu_open();
@@ -107,7 +107,7 @@ static const char * const op_names[] = {
 	[CLOSE] = "close",
 };
 
-/* Every way in and every way out again: a step after each call */
+/* Every order of the calls, with a step after each call */
 static void orders_run(const enum op *ops, int n)
 {
 	bool added = false, attached = false;
@@ -139,7 +139,7 @@ static void orders_run(const enum op *ops, int n)
 			attached = false;
 			break;
 		case CLOSE:
-			/* kvm-vfio holds the file: that is no end of anything */
+			/* kvm-vfio still holds the file, so nothing ends */
 			vfio_edu_close(&edu);
 			if (!added)
 				attached = false;
@@ -231,7 +231,7 @@ static void *vm_close_thread(void *data)
 	return NULL;
 }
 
-/* What QEMU does to reset a confidential guest: it moves to a new VM */
+/* To reset a confidential guest, QEMU creates a new VM and moves the files there */
 static void test_handover(void)
 {
 	struct iommu iommu = iommu_open();
@@ -248,7 +248,7 @@ static void test_handover(void)
 	vfio_vm_add(&v, edu.fd);
 	vfio_vm_step(&v, true, "old VM");
 
-	/* The old VM cannot go as long as somebody has a file of it */
+	/* The old VM stays alive while this fd is open */
 	vm_fd = dup(v.vm->fd);
 	next = vfio_vm_open();
 	vfio_vm_add(&next, edu.fd);
@@ -289,7 +289,7 @@ static void owner_work(int sock)
 	process_await(sock);
 }
 
-/* What QEMU does after CPR: the file was bound and attached by its predecessor */
+/* After CPR QEMU adds a file that its predecessor bound and attached */
 static void test_other_owner(void)
 {
 	struct vfio_vm v = vfio_vm_open();
@@ -314,7 +314,7 @@ static void test_other_owner(void)
 	vfio_vm_step(&v, false, "detached by this one");
 }
 
-/* Two files of one device: only the one that is bound proves anything */
+/* Two files of one device: only the bound one gives permission */
 static void test_second_open(void)
 {
 	struct vfio_vm v1 = vfio_vm_open(), v2 = vfio_vm_open();
@@ -398,7 +398,7 @@ static void test_file_del(void)
 	ASSERT_ERRNO(__vfio_vm_del(&v, edu.fd), ENOENT);
 	vfio_vm_step(&v, false, "FILE_DEL twice");
 
-	/* The bound file goes, and with it the attachment: the KVM device keeps it */
+	/* kvm-vfio holds the bound file after its fd is closed, and with it the attachment */
 	vfio_vm_add(&v, edu.fd);
 	vfio_edu_attach(&edu, iommu.ioas[0]);
 	fd = dup(edu.fd);
@@ -491,7 +491,7 @@ static void sharer_work(int sock)
 		vfio_vm_run(&v);
 }
 
-/* Two VMMs have the file; the one that lives keeps its permission, and no more */
+/* Two VMMs have the file and one is killed: the other's permission does not change */
 static void test_killed_sharer(void)
 {
 	struct iommu iommu = iommu_open();
@@ -524,7 +524,7 @@ static void group_unset_container(int group)
 	TEST_ASSERT(!ioctl(group, VFIO_GROUP_UNSET_CONTAINER), "VFIO_GROUP_UNSET_CONTAINER failed");
 }
 
-/* What is not bound to an iommufd is judged by what its IOMMU can do */
+/* A device that is not bound to an iommufd is judged by what its IOMMU can enforce */
 static void test_type1(void)
 {
 	int group, container, device;
@@ -570,7 +570,7 @@ static void test_type1(void)
 	close(container);
 }
 
-/* The unbound open is no word about the other file of the same device */
+/* The unbound file says nothing about the other file of the same device */
 static void test_type1_second_open(void)
 {
 	struct vfio_vm v = vfio_vm_open(), other = vfio_vm_open();
@@ -599,7 +599,7 @@ static void test_type1_second_open(void)
 	close(container);
 }
 
-/* By the compat container it is bound to an iommufd, and is followed live */
+/* In an iommufd as container the device is bound to it, and followed live */
 static void test_compat(void)
 {
 	struct vfio_vm v = vfio_vm_open(), late = vfio_vm_open();
@@ -644,8 +644,9 @@ static void test_compat(void)
 }
 
 /*
- * The file by which a device was bound is gone while the group keeps it bound. What
- * is opened then may well be where that was in the kernel's memory, and is nobody.
+ * The file through which the device was bound is closed, while the group keeps the
+ * device bound. The next file may reuse its memory in the kernel, and must not be taken
+ * for the binder.
  */
 static void test_compat_second_open(void)
 {
@@ -677,7 +678,7 @@ static void test_compat_second_open(void)
 	close(iommufd);
 }
 
-/* One watch of the group is for both of its devices, which are edu 2 and 3 */
+/* One watch of the group covers both of its devices, which are edu 2 and 3 */
 static void test_compat_two_devices(void)
 {
 	struct vfio_vm v = vfio_vm_open();
@@ -730,7 +731,7 @@ static int mdev_group_open(void)
 	return fd;
 }
 
-/* Its driver has the CPU move the data: attached or not, all is coherent */
+/* In this mediated device the CPU moves the data, so it is coherent, attached or not */
 static void test_mdev(void)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
@@ -850,7 +851,7 @@ static void test_forbid(void)
 	close(group);
 	close(container);
 
-	/* What was followed is to go by capability: as soon as there is a container */
+	/* In a type1 container the group is judged by its IOMMU again, from SET_CONTAINER on */
 	group = vfio_group_open(0);
 	vfio_group_set_container(group, iommu.fd);
 	vfio_vm_add(&v, group);
@@ -863,7 +864,7 @@ static void test_forbid(void)
 	close(container);
 }
 
-/* The VM that has the file has agreed to the attach when another refuses it */
+/* The VM with the file has reserved when another VM refuses the attach */
 static void test_refused_for_iommufd(void)
 {
 	struct vfio_vm v = vfio_vm_open(), forbids = vfio_vm_open();
@@ -880,7 +881,7 @@ static void test_refused_for_iommufd(void)
 	if (vfio_edu_is_noncoherent())
 		ASSERT_ERRNO(__vfio_edu_attach(&edu, iommu.ioas[0]), EPERM);
 	vfio_vm_step(&v, false, "attach is refused for a VM that has the iommufd");
-	/* EBUSY if the attach is still reserved here */
+	/* Fails with EBUSY if something is still reserved in this VM */
 	policy_set(&v, KVM_NONCOHERENT_DMA_FORBID);
 	policy_set(&v, KVM_NONCOHERENT_DMA_FOLLOW);
 
@@ -891,7 +892,7 @@ static void test_refused_for_iommufd(void)
 	vfio_vm_step(&v, true, "FILE_ADD after an attach that was not refused");
 }
 
-/* The file before is bound until the other thread has left it, too */
+/* The previous file stays bound until the other thread drops it, too */
 static void bind_in_turn(struct vfio_edu *edu, int iommufd)
 {
 	while (__vfio_edu_bind(edu, iommufd)) {
@@ -920,7 +921,7 @@ static void *attach_thread(void *data)
 	return NULL;
 }
 
-/* Files come and go while the device does: what is left is right */
+/* Files are added and deleted while the device is opened and closed */
 static void test_races(void)
 {
 	struct vfio_vm v1 = vfio_vm_open(), v2 = vfio_vm_open();
@@ -933,7 +934,7 @@ static void test_races(void)
 	while (pthread_tryjoin_np(thread, NULL)) {
 		int fd = dup(edu.fd);
 
-		/* Between a close and the next open there is nothing to add */
+		/* There is no file to add between a close and the next open */
 		if (fd < 0)
 			continue;
 		vfio_vm_add(&v1, fd);
@@ -956,8 +957,8 @@ static void test_races(void)
 #define NOIOMMU_GROUP	"/dev/vfio/noiommu-0"
 
 /*
- * Nothing enforces anything: non-coherent in a type1 container, and in an iommufd
- * from bind to unbind
+ * Without an IOMMU nothing enforces coherency: a device is non-coherent in a type1
+ * container, and in an iommufd from bind to unbind.
  */
 static void test_noiommu(void)
 {
@@ -1000,7 +1001,7 @@ static void test_noiommu(void)
 	vfio_vm_add(&late, device);
 	vfio_vm_step(&late, true, "device file in an iommufd's container");
 	vfio_vm_del(&late, device);
-	/* The device stays bound, to an iommufd that nobody else may hold */
+	/* The device stays bound to the iommufd, and may be the only one to hold it */
 	group_unset_container(group);
 	vfio_vm_step(&v, true, "container unset, device open");
 	vfio_vm_step(&context, true, "container unset, device open, VM with the iommufd");
@@ -1025,8 +1026,8 @@ static void test_noiommu(void)
 }
 
 /*
- * The unpatched kernel asks once what the IOMMU could do. The same steps are in
- * tests above, and are expected to come out the other way there.
+ * The unpatched kernel asks only once, and only what the IOMMU could enforce. Tests
+ * above take the same steps, and expect the opposite.
  */
 static void test_hole_unbound(void)
 {
@@ -1074,7 +1075,7 @@ static void test_hole_mdev(void)
 	sysfs_write("/sys/bus/mdev/devices/" UUID "/remove", "1");
 }
 
-/* A phase for each round: in most of them the machine does nothing else */
+/* One phase for each round: in most of them no interrupt adds to the count */
 static void costs_run(struct vfio_vm *v, int fd, unsigned int others)
 {
 	oracle_rounds(others + 1, NR_COST_ROUNDS, "0/0", "FILE_ADD and FILE_DEL, %u other files",
@@ -1087,7 +1088,7 @@ static void costs_run(struct vfio_vm *v, int fd, unsigned int others)
 	}
 }
 
-/* Coherent files: upstream stops at the first that is not */
+/* With coherent files, since upstream stops looking at the first non-coherent one */
 static void costs(void)
 {
 	struct rlimit limit = { NR_COST_FILES + 100, NR_COST_FILES + 100 };
@@ -1096,7 +1097,7 @@ static void costs(void)
 
 	TEST_ASSERT(!setrlimit(RLIMIT_NOFILE, &limit), "setrlimit failed");
 	vfio_edu_open(&edu, 0);
-	/* The first round pays for what is done once */
+	/* Not counted: work that is done only the first time */
 	vfio_vm_add(&v, edu.fd);
 	vfio_vm_del(&v, edu.fd);
 	costs_run(&v, edu.fd, 0);
