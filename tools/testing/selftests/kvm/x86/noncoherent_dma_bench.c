@@ -2,12 +2,12 @@
 /*
  * Operations whose kernel instructions scripts/bench.sh counts, on this kernel
  * and on the unpatched one. Each runs ROUNDS times, as a phase of its own in the
- * oracle's log, OPS operations a phase; the smallest count is the operation's
- * cost without the interrupts that came by chance. So a phase is shorter than
- * the time from one tick of the timer to the next.
+ * oracle's log, with OPS operations in each phase. The smallest count is the
+ * operation's cost without chance interrupts, so a phase has to be shorter than a
+ * timer tick.
  *
- * A guest opens and closes its phases itself, so that nothing but its exits is
- * in them. Where KVM has no iommufd device the VFIO file goes to kvm-vfio.
+ * A guest opens and closes its phases itself, so they hold only its exits. Where
+ * KVM has no iommufd device the VFIO file is added to kvm-vfio.
  *
  * Usage: noncoherent_dma_bench
  *

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Edges of permission where guest PAT is ignored without it, so that they zap all SPTEs
- * and the first of them flushes; scripts/bench.sh counts their kernel instructions, on this
- * kernel and on the unpatched one. The guest writes all of its memory before each edge: how
- * much that is, and in pages of what size, makes the cost of the zap. What it costs to
- * write that memory again, one fault a page, is counted as well. Then edges of a VM whose
- * vCPUs are many.
+ * Edges where KVM ignores guest PAT without permission, so that they zap all SPTEs and the
+ * edge to on flushes. scripts/bench.sh counts their kernel instructions, on this kernel and
+ * on the unpatched one. The guest writes all of its memory before each edge, since the size
+ * of memory and of pages determines the cost of the zap. The cost of writing that memory
+ * again, with one fault for each page, is counted as well. Other rows count edges of VMs
+ * with many vCPUs.
  *
- * Memory slots share one backing, so that a machine with little memory has a large guest.
- * Where KVM has no iommufd device the VFIO file goes to kvm-vfio.
+ * All memory slots share one backing, so that a small machine can run a large guest. Where
+ * KVM has no iommufd device the VFIO file is added to kvm-vfio.
  *
  * Usage: noncoherent_dma_edge_bench [GiB]
  *
- * With a number also for so much memory in pages of 4 KiB: the guest faults on a million of
- * them twice for 4 GiB, which takes an emulator its time.
+ * With a number also counts edges of so much memory in pages of 4 KiB. With 4 GiB the guest
+ * faults twice on a million pages, which is slow in an emulator.
  *
  * Needs one CPU, the module guest_pat_ignorable, and a VFIO device behind an IOMMU that
  * cannot enforce coherency.
@@ -33,7 +33,7 @@
 #define FIRST_SLOT	10
 #define VCPU_ROUNDS	20
 
-/* Those of noncoherent_dma_bench are below */
+/* noncoherent_dma_bench uses the ids below this one */
 #define FIRST_ID	20
 
 static int iommufd;
@@ -75,7 +75,7 @@ static void edge(struct guest *g, bool on)
 		coherency_del(g->device, iommufd);
 }
 
-/* A row of the table: what comes next is counted as phase *@id, and is @ops operations */
+/* Announces a row of the table and returns the id of its phases, each of @ops operations */
 static unsigned int next_id = FIRST_ID;
 
 static unsigned int row(unsigned long ops, const char *fmt, ...)

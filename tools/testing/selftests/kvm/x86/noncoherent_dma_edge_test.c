@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM works at edges alone: a second device, a second iommufd and a change from
- * one non-coherent page table to another zap nothing and flush nothing. What was
- * zapped is told by the MMU's own tracepoint, what was flushed by the oracle. Where
- * guest PAT is honoured without permission, edges do nothing of it either.
+ * KVM zaps and flushes only at edges: a second device, a second iommufd and a change
+ * from one non-coherent page table to another zap nothing and flush nothing. The MMU's
+ * tracepoint shows what was zapped, the oracle what was flushed. Where guest PAT is
+ * honoured without permission, edges do not zap or flush either.
  *
  * Usage: noncoherent_dma_edge_test
  */
@@ -22,7 +22,7 @@ struct test {
 	struct kvm_vm *vm;
 	struct wbinvd_vcpu v;
 	int device;
-	/* Guest PAT is ignored unless there is permission */
+	/* KVM ignores guest PAT without permission, so edges zap */
 	bool zaps;
 	uint64_t edges;
 };
@@ -53,10 +53,10 @@ static void last_edge(const char *text, void *data)
 			   &edge->flushed) == 2, "kvm_noncoherent_dma traced: %s", text);
 }
 
-/* Whatever comes until step_end() is one step. The guest has all pages mapped. */
+/* Begins a step, which lasts until step_end(). The guest has all its pages mapped. */
 static void step_begin(struct test *test, bool edge, const char *name)
 {
-	/* Back to off needs no flush, on flushes where the one vCPU has run */
+	/* An edge to off flushes nothing, one to on flushes the CPU where the vCPU ran */
 	bool flushes = edge && test->zaps && !(test->edges & 1);
 
 	wbinvd_vcpu_start(&test->v);
@@ -149,7 +149,7 @@ int main(void)
 	step(&test, true, "the first iommufd has a device again", a1 = mock_attach(&a));
 	step(&test, true, "a device that is alone is detached", mock_detach(&a, a1));
 
-	/* What mediated devices are given to pin is no less non-coherent */
+	/* DMA of mediated devices to pages they pin is non-coherent as well */
 	step(&test, true, "a mediated device that does DMA gets access",
 	     TEST_ASSERT((access = mock_access_open(&a)) >= 0, "access: %s", strerror(errno)));
 	step(&test, false, "it gets another address space",
@@ -162,7 +162,7 @@ int main(void)
 	     TEST_ASSERT(!mock_access_change(&a, access, a.ioas), "attach: %s", strerror(errno)));
 	step(&test, true, "the mediated device is closed with its access", close(access));
 
-	/* Only KVM's device ends the watch here, with the attachment in place */
+	/* Closing KVM's device ends the watch while the attachment stays */
 	a1 = mock_attach(&a);
 	close(test.device);
 	TEST_ASSERT(!vm_stat(test.vm, "noncoherent_dma_permission"),
@@ -171,7 +171,7 @@ int main(void)
 	test.edges += 2;
 	step(&test, true, "the iommufd is added to a new device of the VM",
 	     coherency_add(test.device, a.fd));
-	/* Anybody with debugfs clears statistics, of all VMs */
+	/* Writing to debugfs clears a statistic of all VMs, which must not affect the status */
 	clear_stat("noncoherent_dma_edges");
 	TEST_ASSERT(!vm_stat(test.vm, "noncoherent_dma_edges"), "The statistic is not cleared");
 	TEST_ASSERT(coherency_status(test.device).edges == test.edges,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The work of an edge where guest PAT is ignored without permission, on four CPUs:
- * that all SPTEs are zapped, and those made meanwhile are new; that CPUs in the masks
- * are flushed, others not, and the edge waits for all of them. What was flushed is
- * told by the oracle, what became of SPTEs by the MMU's own tracepoint, and which of
- * them are new by a WBINVD that the vCPU executes next.
+ * The work of an edge where KVM ignores guest PAT without permission, on four CPUs:
+ * all SPTEs are zapped, and those made during the edge have the new memory type; the
+ * CPUs in the masks are flushed and no others, and the edge waits for all of them. The
+ * oracle counts flushes, and the MMU's tracepoint shows SPTEs. Which memory type a new
+ * SPTE has is seen by the next WBINVD of its vCPU, which depends on the same permission.
  *
  * Usage: noncoherent_dma_edge_work_test [edu]
  *
@@ -24,7 +24,7 @@
 #include "wbinvd_guest.h"
 
 #define TEST_CPUS	4
-/* No vCPU of the VM that is tested runs there */
+/* No vCPU of the VM under test runs on this CPU */
 #define EDGE_CPU	0
 
 #define SLOT_PAGES	8
@@ -38,11 +38,11 @@
 #define SPTE_PRESENT	7
 
 #define ROUNDS		3
-/* Where in none of them a vCPU made an SPTE in time */
+/* Limits the extra rounds that wait for a vCPU to make an SPTE during an edge */
 #define MAX_ROUNDS	60
 #define HOG_MS		3
 #define HOG_PAUSE_US	50
-/* An edge that is not waiting takes a small part of that */
+/* An edge that does not wait takes a small part of this */
 #define STILL_WAITS_MS	200
 
 static unsigned int points;
@@ -70,7 +70,7 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* An iommufd with a non-coherent attachment, which lasts: to add it is an edge */
+/* An iommufd with a permanent non-coherent attachment: adding it is an edge */
 struct source {
 	struct mock_iommufd mock;
 	struct vfio_edu edu;
@@ -108,7 +108,7 @@ static void dirty(struct vm *vm)
 		wbinvd_vcpu_dirty(&vm->v[i]);
 }
 
-/* Makes vCPUs on @cpu, the one that has loaded them then, and starts them there */
+/* Creates and starts vCPUs on @cpu, so that it is the only CPU in their masks */
 static void create(struct vm *vm, unsigned int nr, int cpu)
 {
 	unsigned int i;
@@ -141,17 +141,17 @@ static void destroy(struct vm *vm)
 	kvm_vm_free(vm->vm);
 }
 
-/* What the trace of one edge says, line by line */
+/* State of parsing the trace of one edge, line by line */
 struct seen {
 	struct vm *vm;
 	bool on;
-	bool done;		/* the edge's own line has come */
+	bool done;		/* the line of the edge itself was seen */
 	struct {
 		unsigned int zapped;
 		unsigned int made;	/* since it was zapped */
 	} pages[NR_PAGES];
 	unsigned int made_meanwhile;	/* between the zap of a page and the end of the edge */
-	/* Of a vCPU: has made an SPTE after its zap, and not executed WBINVD since */
+	/* The vCPU made an SPTE after its zap, and has not executed WBINVD since */
 	bool made_one[TEST_CPUS];
 	unsigned int judged;		/* WBINVDs after such SPTEs */
 };
@@ -190,7 +190,7 @@ static void see_spte(struct seen *seen, pid_t tid, const char *text)
 		seen->made_one[i] |= seen->vm->v[i].tid == tid;
 }
 
-/* Permission is what decides on a new SPTE as well as on a WBINVD, in this order */
+/* A WBINVD after a new SPTE has to see the permission with which the SPTE should be made */
 static void see_wbinvd(struct seen *seen, const char *text)
 {
 	unsigned int vcpu, flushed;
@@ -236,11 +236,11 @@ static void see_line(struct seen *seen, const char *line)
 	}
 }
 
-/* To turn an event on or off takes longer than an edge */
+/* Events stay enabled during the test, since enabling one takes longer than an edge */
 static void trace_setup(bool on)
 {
 	trace_write("tracing_on", on ? "0" : "1");
-	/* One order for all CPUs */
+	/* Orders the events of all CPUs */
 	trace_write("trace_clock", on ? "counter" : "local");
 	trace_event("kvmmmu/kvm_tdp_mmu_spte_changed", on);
 	trace_event("kvm/kvm_wbinvd", on);
@@ -253,7 +253,7 @@ static void trace_begin(void)
 	trace_write("tracing_on", "1");
 }
 
-/* Each page was zapped once, and is there again */
+/* Checks that each page was zapped once and mapped again */
 static void see_all(struct seen *seen, const char *name)
 {
 	unsigned int page;
@@ -281,7 +281,7 @@ static void change(struct vm *vm, bool on)
 		coherency_del(vm->device, source.fd);
 }
 
-/* One edge, which flushes each CPU as often as @cpus says, while no guest executes WBINVD */
+/* One edge that has to flush each CPU as often as @cpus says. No guest executes WBINVD. */
 static void edge(struct vm *vm, unsigned int phase, bool on, const char *cpus, const char *name)
 {
 	struct seen seen = { .vm = vm, .on = on };
@@ -296,7 +296,7 @@ static void edge(struct vm *vm, unsigned int phase, bool on, const char *cpus, c
 	passed(name);
 }
 
-/* Where the vCPU never ran another VM's does, which is none of this VM's business */
+/* Another VM's vCPU runs on a CPU on which this VM's never did: that CPU is not flushed */
 static void test_masks(void)
 {
 	struct vm vm, other;
@@ -340,7 +340,7 @@ static void test_union(void)
 	destroy(&vm);
 }
 
-/* Leaving NO_WBINVD makes up for the flush that the edge left out, and zaps nothing */
+/* Switching from NO_WBINVD does the flush that the edge left out, and zaps nothing */
 static void test_policy(void)
 {
 	struct vm vm;
@@ -368,9 +368,9 @@ static void test_policy(void)
 }
 
 /*
- * Takes the CPU of the edge from it most of the time. When the edge lets go of
- * mmu_lock it is preempted there, almost certainly, because waiting for the CPUs that
- * are to flush their TLBs took longer than this pauses; and vCPUs go on.
+ * Preempts the edge on its CPU most of the time. When the edge drops mmu_lock this
+ * thread preempts it almost certainly, because its pause is shorter than the wait for
+ * other CPUs to flush their TLBs. vCPUs go on meanwhile.
  */
 static struct hog {
 	pthread_t thread;
@@ -397,7 +397,7 @@ static void *hog_work(void *unused)
 	return NULL;
 }
 
-/* Leaves in @made and @judged what there was of SPTEs to look at */
+/* Adds to @made the SPTEs made during the edge, and to @judged the WBINVDs after them */
 static void edge_with_guests(struct vm *vm, bool on, unsigned int *made, unsigned int *judged)
 {
 	struct seen seen = { .vm = vm, .on = on };
@@ -407,7 +407,7 @@ static void edge_with_guests(struct vm *vm, bool on, unsigned int *made, unsigne
 	__atomic_store_n(&hog.wanted, true, __ATOMIC_RELAXED);
 	change(vm, on);
 	__atomic_store_n(&hog.wanted, false, __ATOMIC_RELAXED);
-	/* A WBINVD of each after what it has made */
+	/* Wait until each vCPU has executed a WBINVD after the SPTEs that it made */
 	dirty(vm);
 	for (i = 0; i < vm->nr; i++)
 		wait_until(&vm->v[i].guest->flooded, vm->v[i].guest->flooded + 2, "WBINVD");
@@ -447,8 +447,8 @@ static void test_sptes(void)
 }
 
 /*
- * A source that becomes one of the VM's, in a thread of its own and not on the edge's CPU:
- * an iommufd that is added, or an access of one that was.
+ * A thread that gives the VM a non-coherent source: it adds an iommufd, or attaches an
+ * access of one that was added.
  */
 struct adder {
 	pthread_t thread;
@@ -464,7 +464,7 @@ static void *adder_work(void *data)
 {
 	struct adder *adder = data;
 
-	/* The first one waits for the flush with preemption off */
+	/* The edge on CPU 3 waits for its flush with preemption off: do not share that CPU */
 	pin_self(adder->attached ? EDGE_CPU : 3);
 	while (!__atomic_load_n(&adder->wanted, __ATOMIC_ACQUIRE))
 		sched_yield();
@@ -480,7 +480,7 @@ static void *adder_work(void *data)
 	return NULL;
 }
 
-/* Before a CPU is held: a new thread may have to wait for all of them */
+/* Has to be called before a CPU is held: creating a thread may wait for all CPUs */
 static void adder_create(struct adder *adder, struct vm *vm, int fd)
 {
 	adder->device = vm->device;
@@ -503,7 +503,7 @@ static void hold(const char *cpu)
 	write_file("/sys/module/hold_cpu/parameters/cpu", cpu);
 }
 
-/* Until all pages are there again: the edge has zapped, and has only to flush */
+/* Waits until all pages are mapped again: then the edge has zapped, and only has to flush */
 static void wait_for_zap(struct vm *vm, uint64_t faults, struct adder *adder)
 {
 	struct timespec start, now;
@@ -519,8 +519,8 @@ static void wait_for_zap(struct vm *vm, uint64_t faults, struct adder *adder)
 }
 
 /*
- * A second source of the VM, which has got its leave when the first one's edge begins and
- * registers while that is going on: it waits for somebody else's leave in between.
+ * A second source of the VM, which has reserved when the first one's edge begins, and
+ * begins during that edge. In between it waits for another watch to reserve.
  */
 struct second {
 	struct adder adder;
@@ -564,8 +564,8 @@ static void second_end(struct second *second)
 }
 
 /*
- * The vCPU has left CPU 1, which is held: nothing that has to do with the vCPU waits
- * for that CPU, but the flush has to.
+ * The vCPU has left CPU 1, which is held: nothing else that concerns the vCPU waits for
+ * that CPU, but the flush has to.
  */
 static void test_waits(bool edu)
 {
@@ -624,7 +624,7 @@ static void *detacher_work(void *data)
 	return NULL;
 }
 
-/* Until it waits for a grace period, which nothing but that makes it do */
+/* Waits until the detach sleeps, which it does only for a grace period */
 static void detacher_wait_asleep(struct detacher *d)
 {
 	char path[64], state = 0;
@@ -644,8 +644,8 @@ static void detacher_wait_asleep(struct detacher *d)
 }
 
 /*
- * Two VMs lose permission together and wait: no grace period ends while a CPU is held. One
- * of them gets a source meanwhile, for which the edge to off has to be over first.
+ * Two VMs lose permission by one detach and wait, since no grace period ends while a CPU
+ * is held. Meanwhile one of them gets another source, which has to wait for the edge to off.
  */
 static void test_meanwhile(void)
 {
@@ -695,9 +695,9 @@ int main(int argc, char **argv)
 	__TEST_REQUIRE(get_nprocs() >= TEST_CPUS, "needs %d CPUs", TEST_CPUS);
 	__TEST_REQUIRE(guest_pat_is_ignored(), "needs the module guest_pat_ignorable");
 
-	/* A trace is read after several grace periods */
+	/* Reading a trace takes several grace periods */
 	write_file("/sys/kernel/rcu_expedited", "1");
-	/* A real-time thread is to have its CPU for as long as it likes */
+	/* Do not throttle the hog, which is a real-time thread */
 	write_file("/proc/sys/kernel/sched_rt_runtime_us", "-1");
 	trace_setup(true);
 	source_open(edu);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Every way by which a guest's WBINVD reaches KVM: without permission none may
- * flush a cache of the host, with it each flushes once. The oracle counts the
- * flushes, the statistics have to agree.
+ * flush a cache of the host, with permission each flushes once. The oracle counts
+ * the flushes, and the statistics have to agree.
  *
  * Usage: noncoherent_dma_entry_test
  */
@@ -78,9 +78,8 @@ static void guest_db_handler(struct ex_regs *regs)
 }
 
 /*
- * POPF sets TF, so the instruction that follows traps when it is done. The
- * stack pointer is moved because a trap writes where the compiler may have put
- * something, below it.
+ * POPF sets TF, so the next instruction traps when it is done. The stack pointer
+ * is moved first, because the trap would overwrite the red zone below it.
  */
 #define guest_single_step(insn)						\
 do {									\
@@ -115,7 +114,7 @@ static void guest_stepped_emulated_wbinvd(void)
 	guest_single_step(KVM_FEP WBINVD);
 }
 
-/* L1 preserves no registers of L2 */
+/* L1 does not preserve L2's registers */
 #define L2_CLOBBERS	"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",	\
 			"r12", "r13", "r14", "r15", "memory", "cc"
 #define L2_WBINVDS	".rept 10\n\t" WBINVD ".endr\n\t"
@@ -145,7 +144,7 @@ static void l1_svm_guest(struct svm_test_data *svm, enum l1_does l1)
 {
 	struct vmcb *vmcb = svm->vmcb;
 	unsigned int exits = 0;
-#ifdef INVALID_GPA	/* a library that has a stack for L2 */
+#ifdef INVALID_GPA	/* the library allocates a stack for L2 */
 	generic_svm_setup(svm, l2_svm_guest);
 #else
 	uint64_t stack[L2_STACK_WORDS];
@@ -229,7 +228,7 @@ struct way {
 	void *code;
 	enum l1_does l1;
 	bool emulated;
-	/* How many of a run's are WBINVDs that KVM is to handle */
+	/* WBINVDs in one run that KVM has to handle */
 	unsigned int handled;
 };
 
@@ -333,7 +332,7 @@ static void phase(const struct way *way, struct kvm_vcpu *vcpu, unsigned int id,
 	uint64_t flushed = vcpu_stat(vcpu, "wbinvd_flushed");
 	uint64_t ignored = vcpu_stat(vcpu, "wbinvd_ignored");
 
-	/* Neither INVD nor what KVM's emulator executes is a WBINVD to the machine */
+	/* The machine executes no WBINVD in the guest for INVD, nor for KVM's emulator */
 	if (way->emulated || way->code == guest_invd)
 		oracle_phase_guest(id, permitted ? way->handled : 0, 0, "%s, %s", way->name, when);
 	else
@@ -381,7 +380,7 @@ static void exit_line(const char *text, void *data)
 	*wbinvds += !!strstr(text, " reason wbinvd ");
 }
 
-/* QEMU up to 9 tells of an intercepted INVD that it was a WBINVD */
+/* QEMU up to 9 reports an intercepted INVD as WBINVD */
 static bool invd_exits_as_wbinvd(const struct way *way)
 {
 	unsigned int wbinvds = 0;
@@ -418,7 +417,7 @@ int main(void)
 	const char *why;
 	unsigned int i;
 
-	/* A vCPU that has been on two CPUs flushes both */
+	/* Counts are exact on one CPU: a WBINVD flushes every CPU that the vCPU ran on */
 	pin_self(0);
 
 	for (i = 0; i < ARRAY_SIZE(ways); i++) {

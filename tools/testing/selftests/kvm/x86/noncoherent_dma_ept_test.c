@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The memory type of a guest's pages follows permission, on CPUs with EPT: the
- * entries themselves say so, as the MMU's tracepoint shows them when they are
- * made. While guest PAT is ignored an entry has its ignore-PAT bit set, so that
- * the page is write-back whatever the guest says; otherwise the bit is clear,
- * and a page that the guest maps as uncacheable is uncacheable.
+ * The memory type of a guest's pages follows permission, on CPUs with EPT: this
+ * checks the SPTEs themselves, which the MMU's tracepoint shows when they are
+ * made. While KVM ignores guest PAT, SPTEs have the ignore-PAT bit set, so that
+ * the page is write-back whatever the guest says. Otherwise the bit is clear, and
+ * a page that the guest maps as uncacheable is uncacheable.
  *
  * Usage: noncoherent_dma_ept_test
  */
@@ -27,7 +27,7 @@
 static unsigned int points;
 
 struct entries {
-	/* Per page: how often its entry was made, and the last that was */
+	/* Per page: how often an SPTE was made, and the last one */
 	unsigned int made[NR_PAGES];
 	uint64_t spte[NR_PAGES];
 };
@@ -56,7 +56,7 @@ static void entry_made(const char *text, void *data)
 	entries->spte[gfn - PAGES_GFN] = spte;
 }
 
-/* Lets the guest touch all pages, and returns the entries that it took to do so */
+/* Runs the guest, which touches all pages, and returns the SPTEs made for that */
 static struct entries touch(struct kvm_vcpu *vcpu)
 {
 	struct entries entries = {};
@@ -173,7 +173,7 @@ static void test_flip(void)
 }
 
 #ifdef KVM_X86_QUIRK_IGNORE_GUEST_PAT
-/* A VMM that has the guest's PAT honoured in any case pays for no edge */
+/* If the VMM disabled the quirk, PAT is always honoured, and edges do not zap or flush */
 static void test_without_quirk(void)
 {
 	struct mock_iommufd mock;

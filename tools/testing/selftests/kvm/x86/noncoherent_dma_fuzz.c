@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The fuzzer's main loop: replays the corpus, makes new programs of it and of
- * nothing, keeps what reaches more.
+ * The fuzzer's main loop: replays the corpus, generates programs from it and from
+ * scratch, and keeps those that reach new edges.
  *
  * Usage: noncoherent_dma_fuzz [options] mock|real
  *   -d DIR      directory with corpus/ and programs/, a 9p mount with the tag
  *               "fuzz" unless it is there already
- *   -s SECONDS  how long, once the corpus is replayed (default 60)
- *   -S SEED     of all that is random (default 1)
- *   -r FILE     run this program, in DIR, once, and tell about each call
+ *   -s SECONDS  how long to fuzz after the corpus is replayed (default 60)
+ *   -S SEED     of everything random (default 1)
+ *   -r FILE     run this program, in DIR, once, and print each call's result
  *   -b BLOCKS   how many places of the kernel are instrumented
- *   -m          cut down what reaches more, also of the corpus
+ *   -m          minimise programs that reach new edges, the corpus' included
  *
  * Three programs of four run on one thread, where the model checks each call. The
  * calls of the fourth are dealt to threads, one on each CPU but the first, on which
- * no vCPU may run: wbinvd_guest.h says why. All that is random is
- * by the seed; what the scheduler does to threads is not, nor is how much can be
- * done in SECONDS.
+ * no vCPU may run: wbinvd_guest.h says why. Everything random comes from the seed,
+ * but the scheduling of threads does not, nor does the number of programs that run
+ * in SECONDS.
  *
  * On AMD needs the module guest_pat_ignorable, so that edges zap and flush.
  *
- * DIR gets the corpus that it ended with in programs/, and in current the program
- * that runs, should the kernel take that down.
+ * Leaves the final corpus in DIR/programs/, and the running program in DIR/current,
+ * in case the kernel crashes.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -45,11 +45,11 @@
 #define MAX_THREADS	8
 #define FIRST_CPU	1
 #define MAX_CLOSING	32
-/* One program of so many runs on several threads */
+/* One program in this many runs on several threads */
 #define TURNS		4
-/* The share of the edges of a run, in percent, that the corpus alone has to reach */
+/* The corpus alone has to reach this share of a run's edges, in percent */
 #define CORPUS_SHARE	90
-/* Comparisons with the model that a replay of the corpus makes at the least */
+/* A replay of the corpus has to make at least this many comparisons with the model */
 #define MIN_COMPARISONS	500
 
 static const char *dir = "/run/fuzz";
@@ -103,7 +103,7 @@ static void count(const struct fuzz_call *call, long ret)
 		__atomic_fetch_add(&counts[call->kind].succeeded, 1, __ATOMIC_RELAXED);
 }
 
-/* Sanitizers, lockdep and warnings, all of which tell the log */
+/* Looks for reports of sanitizers, lockdep and warnings in the kernel's log */
 static bool kernel_complained(char *why, size_t size)
 {
 	static const char * const signs[] = {
@@ -118,7 +118,7 @@ static bool kernel_complained(char *why, size_t size)
 		log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		TEST_ASSERT(log >= 0 && !lseek(log, 0, SEEK_END), "/dev/kmsg cannot be read");
 	}
-	/* What was overwritten before it was read is EPIPE */
+	/* EPIPE: records were overwritten before they were read */
 	while ((len = read(log, record, sizeof(record) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
 		record[len < 0 ? 0 : len] = 0;
 		for (i = 0; i < ARRAY_SIZE(signs); i++) {
@@ -176,7 +176,7 @@ static void record(const struct fuzz_program *p)
 		    "%s/current cannot be written", dir);
 }
 
-/* One call with all that is to be seen of it */
+/* Executes one call, with coverage, and compares its result with the model */
 static bool step(const struct fuzz_call *call, struct fuzz_edges *edges, char *why, size_t size)
 {
 	u64 since = nanoseconds();
@@ -197,7 +197,7 @@ static bool step(const struct fuzz_call *call, struct fuzz_edges *edges, char *w
 	return fuzz_model_check(call, ret, why, size);
 }
 
-/* VMs go on from program to program, so that each has to find them open */
+/* VMs outlive programs, and each program expects them to be open */
 static bool open_vms(char *why, size_t size)
 {
 	static struct fuzz_edges nobody;
@@ -233,7 +233,7 @@ static bool run_serial(const struct fuzz_program *p, struct fuzz_edges *edges, c
 	return good && check_leftovers(why, size);
 }
 
-/* Without what is not needed for @edges or, if there are none, for failing */
+/* Removes calls that are not needed to reach @edges or, without @edges, to fail */
 static void minimise(struct fuzz_program *p, const struct fuzz_edges *edges)
 {
 	static struct fuzz_edges got;
@@ -329,7 +329,7 @@ static void team_create(void)
 		TEST_ASSERT(!pthread_create(&thread, NULL, team_member, (void *)i), "no thread");
 }
 
-/* Nothing can do DMA any more, unless what is attached has @lost its slot */
+/* Checks that no VM has permission, unless an attachment may have @lost its slot */
 static bool check_off(bool lost, char *why, size_t size)
 {
 	struct kvm_coherency_status status;
@@ -399,7 +399,7 @@ static bool keep_if_new(struct fuzz_program *p, struct fuzz_edges *edges)
 
 	if (nr_corpus == MAX_CORPUS || fuzz_edges_contain(&reached, edges))
 		return false;
-	/* That takes longer than to find it, which a run that keeps nothing may as well do */
+	/* Minimising takes longer than finding a program, so do it only for the tree's corpus */
 	if (cut_corpus) {
 		fresh = *edges;
 		fuzz_edges_subtract(&fresh, &reached);
@@ -412,7 +412,7 @@ static bool keep_if_new(struct fuzz_program *p, struct fuzz_edges *edges)
 	return true;
 }
 
-/* Returns false, and @p and @why, if one of it fails */
+/* Returns false if a program of the corpus fails, with that program in @p, and @why */
 static bool corpus_load(struct fuzz_program *p, char *why, size_t size)
 {
 	static struct fuzz_edges edges;
@@ -438,7 +438,7 @@ static bool corpus_load(struct fuzz_program *p, char *why, size_t size)
 	return true;
 }
 
-/* Each under the hash of its text */
+/* Writes each program to a file named by the hash of its text */
 static void corpus_write(void)
 {
 	char text[FUZZ_MAX_CALLS * 48], path[512];
@@ -488,7 +488,7 @@ static int loop(void)
 	u64 shown = 0;
 	char why[256];
 
-	/* On a slow machine at least each way once */
+	/* Run at least one threaded program, even on a slow machine */
 	while (elapsed() < seconds || turn < TURNS) {
 		if (elapsed() >= shown + 10) {
 			shown = elapsed();
@@ -507,7 +507,7 @@ static int loop(void)
 	return 0;
 }
 
-/* What came of it */
+/* Results */
 
 static void show_table(void)
 {
@@ -534,7 +534,7 @@ static void point(bool good, const char *text)
 	printf("%sok %u - %s\n", good ? "" : "not ", ++points, text);
 }
 
-/* The last edges that zapped and flushed: as many as the trace has room for */
+/* Traces edges that zapped and flushed. The trace buffer keeps the last ones. */
 static void trace_work(bool on)
 {
 	trace_write("events/kvm/kvm_noncoherent_dma/filter",
@@ -669,7 +669,7 @@ int main(int argc, char **argv)
 	TEST_ASSERT(get_nprocs() > FIRST_CPU + 1, "needs %d CPUs", FIRST_CPU + 2);
 	pin_self_to(FIRST_CPU);
 	printf("# seed %u, %u s\n", seed, seconds);
-	/* What it says from now on is about programs */
+	/* Skip what the log has from before the first program */
 	kernel_complained(why, sizeof(why));
 	trace_work(true);
 	if (replay)

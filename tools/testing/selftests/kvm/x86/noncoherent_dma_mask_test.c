@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which CPUs a guest's WBINVD flushes: all where the vCPU has dirtied lines
+ * Which CPUs a guest's WBINVD flushes: all those where the vCPU has dirtied lines
  * since its last WBINVD that was carried out, whether or not there was
- * permission at the time, and no others. The flush oracle counts, per CPU; and
- * what KVM itself says of each vCPU, and of all together, has to agree.
+ * permission at the time, and no others. The flush oracle counts for each CPU,
+ * and KVM's own numbers for each vCPU and for the VM have to agree.
  *
  * Usage: noncoherent_dma_mask_test [upstream]
  *
- * With "upstream" an unpatched kernel runs the first of these, with a VFIO
- * device on kvm-vfio for want of KVM's iommufd device, and what it misses is
- * what is expected.
+ * With "upstream" the first tests run on an unpatched kernel, with a VFIO device
+ * on kvm-vfio instead of KVM's iommufd device, and expect the flushes that this
+ * kernel misses.
  *
- * Needs four CPUs. The last one has no vCPU but at the end.
+ * Needs four CPUs. Only the last test runs a vCPU on the last CPU.
  */
 #include <sys/ioctl.h>
 #include <sys/sysinfo.h>
@@ -79,8 +79,8 @@ static void source_close(struct source *source)
 }
 
 /*
- * Creates the vCPUs on CPU 0, which is then the one CPU that has loaded them. If
- * there are several then each has moved on to the CPU of its number.
+ * Creates the vCPUs on CPU 0, so that it is the only CPU in their masks. If there are
+ * several, each then moves on to the CPU of its number.
  */
 static struct kvm_vm *create(struct wbinvd_vcpu *vcpus, unsigned int nr)
 {
@@ -106,7 +106,7 @@ static void destroy(struct kvm_vm *vm, struct wbinvd_vcpu *vcpus, unsigned int n
 	kvm_vm_free(vm);
 }
 
-/* Each round is a phase of its own, of which the caller has announced ROUNDS */
+/* One WBINVD in a phase of its own. The caller has announced ROUNDS such phases. */
 static void wbinvd_in_phase(struct wbinvd_vcpu *v, unsigned int id)
 {
 	oracle_mark(id);
@@ -114,7 +114,7 @@ static void wbinvd_in_phase(struct wbinvd_vcpu *v, unsigned int id)
 	oracle_end();
 }
 
-/* Was on A, is on B when the device is attached: both have lines of its making */
+/* The vCPU dirtied lines on two CPUs before the device is attached */
 static void test_attach_after_migration(bool upstream)
 {
 	struct wbinvd_vcpu v;
@@ -141,7 +141,7 @@ static void test_attach_after_migration(bool upstream)
 	}
 }
 
-/* Is in the guest on A when the device is attached, and leaves before its WBINVD */
+/* The vCPU is in the guest during the attach, and migrates before its WBINVD */
 static void test_migration_after_attach(bool upstream)
 {
 	struct wbinvd_vcpu v;
@@ -169,7 +169,7 @@ static void test_migration_after_attach(bool upstream)
 	}
 }
 
-/* Goes on dirtying lines where its WBINVD was, and leaves before the next */
+/* The vCPU dirties lines after its WBINVD, and migrates before the next one */
 static void test_stores_after_wbinvd(bool upstream)
 {
 	struct wbinvd_vcpu v;
@@ -200,7 +200,7 @@ static void test_stores_after_wbinvd(bool upstream)
 	destroy(vm, &v, 1);
 }
 
-/* A WBINVD without permission flushes nothing, so must not forget anything */
+/* A WBINVD without permission flushes nothing, so it must not reset the mask */
 static void test_ignored_wbinvd(void)
 {
 	struct wbinvd_vcpu v;
@@ -228,7 +228,7 @@ static void test_ignored_wbinvd(void)
 	wbinvd_vcpu_wbinvd(&v, 100);
 	oracle_end();
 
-	/* Permission was off meanwhile; its CPUs are remembered all the same */
+	/* The mask gains CPUs without permission, too */
 	detach(&source);
 	wbinvd_vcpu_migrate(&v, 2);
 	wbinvd_vcpu_migrate(&v, 0);
@@ -243,11 +243,10 @@ static void test_ignored_wbinvd(void)
 }
 
 /*
- * Migrates the vCPU while it executes a WBINVD. The mask has three CPUs then,
- * so that most of the WBINVD is waiting for their flushes, with preemption
- * off: the migration is carried out right where preemption is on again. The
- * next WBINVD must not miss the CPU that the vCPU came to, which it would if
- * the mask were reset only after that.
+ * Migrates the vCPU while it executes a WBINVD. The mask has three CPUs then, so
+ * most of the WBINVD is the wait for their flushes with preemption off. The vCPU
+ * migrates as soon as preemption is on again. The next WBINVD must not miss the
+ * CPU that the vCPU migrated to, as it would if the mask were reset only then.
  */
 static void test_migration_in_wbinvd(void)
 {
@@ -327,7 +326,7 @@ static void wbinvd_all(struct wbinvd_vcpu *v, unsigned int n)
 		wbinvd_vcpu_wait(&v[i]);
 }
 
-/* What is counted for each vCPU, and the sum over them: no two vCPUs have the same */
+/* Checks the count of each vCPU and their sum. Different counts tell vCPUs apart. */
 static void check_sums(struct source *source, struct kvm_vm *vm, struct wbinvd_vcpu *v)
 {
 	struct kvm_coherency_status status = coherency_status(source->device);
@@ -365,7 +364,7 @@ static void test_four_vcpus(void)
 	source = source_open(vm, false);
 	attach(&source);
 
-	/* All were created on CPU 0 */
+	/* All masks have CPU 0, where the vCPUs were created */
 	oracle_phase_cpus(10, "4,1,1,1", "4 vCPUs, each on its CPU and before on CPU 0");
 	wbinvd_each_traced(v, created);
 	oracle_end();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module parameter kvm.noncoherent_dma: the policy that VMs begin with, and the
- * loosest that their VMMs can choose.
+ * The module parameter kvm.noncoherent_dma: the initial policy of VMs, and the loosest
+ * one that their VMMs can choose.
  *
  * Usage: noncoherent_dma_param_test [unknown|absent]
  *   unknown	the kernel's command line has a policy that does not exist
@@ -78,7 +78,7 @@ static int create_vm(void)
 	return vm;
 }
 
-/* A VM, its iommufd device, and what its VMM finds that it has and can choose */
+/* A VM and its iommufd device */
 struct limited {
 	struct kvm_vm *vm;
 	struct wbinvd_vcpu v;
@@ -144,7 +144,7 @@ static void test_no_wbinvd(void)
 	param_set("no-wbinvd");
 	l = limited_create(KVM_NONCOHERENT_DMA_NO_WBINVD, NO_WBINVD | FORBID);
 	param_set("follow");
-	/* The VM has its limit from when it was made */
+	/* The VM's limit is the parameter's value at its creation */
 	ASSERT_ERRNO(__coherency_policy(l.vm, KVM_NONCOHERENT_DMA_FOLLOW), EPERM);
 	ASSERT_ERRNO(__coherency_policy(l.vm, 3), EINVAL);
 	expect_policy(&l, KVM_NONCOHERENT_DMA_NO_WBINVD, NO_WBINVD | FORBID);
@@ -188,7 +188,7 @@ static void test_forbid(void)
 	ASSERT_ERRNO(__mock_attach(&mock, mock.ioas), EPERM);
 	expect_policy(&l, KVM_NONCOHERENT_DMA_FORBID, FORBID);
 
-	/* What was made before is as free as it was */
+	/* A VM that was created before has no limit */
 	coherency_policy(before.vm, KVM_NONCOHERENT_DMA_FORBID);
 	coherency_policy(before.vm, KVM_NONCOHERENT_DMA_FOLLOW);
 	expect_policy(&before, KVM_NONCOHERENT_DMA_FOLLOW, FOLLOW | NO_WBINVD | FORBID);
@@ -221,7 +221,7 @@ static void test_unknown(void)
 	passed("no VM with a policy that does not exist");
 }
 
-/* A policy that nothing enforces is worse than no VM */
+/* Without the feature VMs must not be created with a policy that nothing enforces */
 static void test_absent(void)
 {
 	int vm;

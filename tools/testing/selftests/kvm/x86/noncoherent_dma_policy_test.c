@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The policies of KVM_CAP_NONCOHERENT_DMA, each error of theirs, and what a
- * person sees of it all: status, statistics, debugfs, eventfd and tracepoints.
+ * The policies of KVM_CAP_NONCOHERENT_DMA, all their errors, and everything that
+ * reports permission: status, statistics, debugfs, eventfd and tracepoints.
  *
  * Usage: noncoherent_dma_policy_test
  */
@@ -74,7 +74,7 @@ static uint64_t events(struct vm *vm)
 	return read(vm->eventfd, &n, sizeof(n)) == sizeof(n) ? n : 0;
 }
 
-/* @flags, @edges and the events since the last look are what they have to be */
+/* Checks the status' flags and edges, and the number of events since the last check */
 static void check(struct vm *vm, uint32_t flags, uint64_t edges, uint64_t new_events,
 		  const char *when)
 {
@@ -165,7 +165,7 @@ static void test_forbid_attach(void)
 	check(&forbids, 0, 0, 0, "the VM that refuses");
 	check(&last, 0, 0, 0, "asked after the VM that refuses");
 
-	/* Nothing is left reserved: else this is EBUSY */
+	/* This fails with EBUSY if anything is still reserved */
 	coherency_policy(first.vm, KVM_NONCOHERENT_DMA_FORBID);
 	coherency_policy(last.vm, KVM_NONCOHERENT_DMA_FORBID);
 	ASSERT_ERRNO(__mock_attach(&mock, mock.ioas), EPERM);
@@ -212,7 +212,7 @@ static void test_forbid_add(void)
 	ASSERT_ERRNO(__mock_attach(&mock, mock.ioas), EPERM);
 	check(&other, 0, 2, 1, "a VM that shares the iommufd refused");
 
-	/* What the VM does not watch it does not refuse */
+	/* The VM does not refuse for an iommufd that it does not watch */
 	coherency_del(vm.device, mock.fd);
 	attached = mock_attach(&mock);
 	check(&vm, 0, 0, 0, "deleted iommufd");
@@ -268,8 +268,8 @@ static void *attach_thread(void *data)
 }
 
 /*
- * An attach is promised to the VM, and waits for somebody else's leave: until it has
- * either happened or failed, the VM cannot be made one that has none.
+ * The VM's watch has reserved for an attach that still waits for another watch. The VM
+ * cannot switch to FORBID until the attach has succeeded or failed.
  */
 static void test_forbid_promised(void)
 {
@@ -279,7 +279,7 @@ static void test_forbid_promised(void)
 	pthread_t thread;
 	int slow, ret, error;
 
-	/* Asked in the order in which they were added */
+	/* Watches reserve in the order in which they were added */
 	coherency_add(vm.device, mock.fd);
 	slow = mock_slow_watch(&mock);
 	TEST_ASSERT(!pthread_create(&thread, NULL, attach_thread, &a), "pthread_create");
@@ -355,7 +355,7 @@ static void wait_for_floods(struct wbinvd_vcpu *v, unsigned int nr)
 {
 	unsigned int i;
 
-	/* The one that is under way may have begun before */
+	/* Wait for two: the WBINVD under way may have begun before */
 	for (i = 0; i < nr; i++)
 		wait_until(&v[i].guest->flooded, v[i].guest->flooded + 2, "flood of WBINVDs");
 }
@@ -369,8 +369,8 @@ static void wait_for_vms(struct vm *vms, unsigned int nr)
 }
 
 /*
- * Takes permission away while vCPUs are in the midst of WBINVDs, by policy and
- * by detach. What the oracle counts after the call has returned is a leftover.
+ * Takes permission away while vCPUs execute WBINVD, by policy and by detach. Any
+ * flush that the oracle counts after the call has returned is an error.
  */
 static void test_no_leftover(void)
 {
@@ -380,7 +380,7 @@ static void test_no_leftover(void)
 	bool few = nr_cpus < WBINVD_GUEST_FIRST_CPU + FLOODERS;
 	unsigned int nr = few ? 1 : FLOODERS;
 	unsigned int first = few ? 0 : WBINVD_GUEST_FIRST_CPU;
-	/* Without the wait a WBINVD is left over once in some tens of rounds */
+	/* If KVM did not wait, a flush would be too late in one of some tens of rounds */
 	unsigned int rounds = nr > 1 ? 10 * ROUNDS : ROUNDS;
 	unsigned int i;
 	uint32_t attached;
@@ -448,9 +448,9 @@ static void count_start(const char *text, void *data)
 }
 
 /*
- * However many VMs lose permission by one detach, they wait for one grace period. What else
- * goes on asks for grace periods of its own, so the least of all rounds counts; one for
- * each VM would be in every round.
+ * VMs that lose permission by one detach wait for one grace period, however many they are.
+ * Other users of RCU start grace periods as well, so the round with the fewest counts: one
+ * for each VM would be in every round.
  */
 static void test_grace_periods(void)
 {
@@ -487,7 +487,7 @@ static void test_grace_periods(void)
 	passed("VMs that lose permission together wait together");
 }
 
-/* No VM is let go before the WBINVDs of its own guest are over, whoever waits first */
+/* Sharing a grace period, the detach still waits for the WBINVDs of each VM's guest */
 static void test_no_leftover_of_many(void)
 {
 	struct mock_iommufd mock = mock_iommufd_open();
@@ -524,7 +524,7 @@ static void test_no_leftover_of_many(void)
 	passed("no WBINVD is left over of several VMs");
 }
 
-/* The edge that one source ends and another begins are two, whoever does the work of the first */
+/* Permission stays on, without an edge, until the last of two sources ends */
 static void test_revoked_and_back(void)
 {
 	struct mock_iommufd mock = mock_iommufd_open(), other = mock_iommufd_open();
@@ -626,7 +626,7 @@ static void test_visibility(void)
 
 int main(void)
 {
-	/* A vCPU that has been on two CPUs flushes both */
+	/* Counts are exact on one CPU: a WBINVD flushes every CPU that the vCPU ran on */
 	pin_self(0);
 
 	test_arguments();

@@ -2,20 +2,20 @@
 /*
  * Everything at once: vCPUs execute WBINVD without end and migrate, while
  * devices are attached, moved and detached, iommufds added and deleted, the
- * policy and the memory slots changed, and VMs created and destroyed. The
- * kernel under it is one that complains. Afterwards permission has to be off,
- * and WBINVD to flush nothing.
+ * policy and the memory slots changed, and VMs created and destroyed. Meant for
+ * a debug kernel, or one with KCSAN. Afterwards permission has to be off, and
+ * WBINVD must not flush.
  *
  * Usage: noncoherent_dma_race_test SECONDS EDGES [zap]
  *
- * With "zap" edges have to zap and flush, and after all that one more has to flush the
- * CPUs of the vCPUs alone. Fewer of them fit into a second: vCPUs fault their pages in
- * anew. On AMD that needs the module guest_pat_ignorable.
+ * With "zap" edges have to zap and flush, and one more edge at the end has to flush only
+ * the CPUs of the vCPUs. Fewer edges fit into a second then, since vCPUs fault their pages
+ * in again. On AMD that needs the module guest_pat_ignorable.
  *
  * Needs three CPUs more than vCPUs: one to migrate to, one for VMs that come and go,
  * and the first one, on which no vCPU runs, as wbinvd_guest.h says.
  *
- * Goes on until both have been reached, at most LIMIT times as long.
+ * Runs until both SECONDS and EDGES are reached, but at most LIMIT times SECONDS.
  */
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -35,7 +35,7 @@
 
 static bool over;
 
-/* Edges of the VMs that are gone */
+/* Edges of VMs that have been destroyed */
 static uint64_t edges_before;
 
 static struct kvm_vm *main_vm;
@@ -43,7 +43,7 @@ static int main_device;
 static struct wbinvd_vcpu vcpus[NR_VCPUS];
 static struct mock_iommufd shared[SHARED];
 
-/* Where the vCPUs are, and where none of them is */
+/* The CPUs that the vCPUs are on, and one that none is on */
 static unsigned int cpu_of[NR_VCPUS];
 static unsigned int free_cpu = WBINVD_GUEST_FIRST_CPU + NR_VCPUS;
 
@@ -58,7 +58,7 @@ struct alone {
 
 static struct alone alone[ALONE];
 
-/* Per thread, so that a thread that does nothing can be seen */
+/* Counts per thread, to notice a thread that does nothing */
 struct worker {
 	pthread_t thread;
 	const char *name;
@@ -79,7 +79,7 @@ static unsigned int any_of(struct worker *worker, unsigned int n)
 	return rand_r(&worker->seed) % n;
 }
 
-/* A FORBID may come at any time; nothing else may refuse */
+/* Calls may fail with the errno that FORBID causes at any time, and with no other */
 static bool refused(struct worker *worker, int ret, int allowed)
 {
 	if (ret >= 0)
@@ -116,7 +116,7 @@ static void work_shared(struct worker *worker)
 	}
 }
 
-/* The edges that cost least: a mock device is long in the making */
+/* Edges by FD_ADD and FD_DEL, since creating a mock device takes much longer */
 static void work_alone(struct worker *worker)
 {
 	struct alone *a = &alone[worker->index];
@@ -136,14 +136,14 @@ static void work_alone(struct worker *worker)
 	}
 }
 
-/* Deletes and adds one that has devices coming and going meanwhile */
+/* Deletes and adds an iommufd whose devices come and go meanwhile */
 static void work_add_del(struct worker *worker)
 {
 	struct mock_iommufd *mock = &shared[worker->index];
 
 	while (!is_over()) {
 		coherency_del(main_device, mock->fd);
-		/* It is to be there at the end */
+		/* The iommufd has to be added at the end */
 		while (refused(worker, __coherency_add(main_device, mock->fd), EPERM))
 			sched_yield();
 		worker->times++;
@@ -154,7 +154,7 @@ static void work_policy(struct worker *worker)
 {
 	while (!is_over()) {
 		refused(worker, __coherency_policy(main_vm, any_of(worker, 3)), EBUSY);
-		/* Most of the time something is to be possible */
+		/* FOLLOW most of the time, so that attaches are not refused */
 		if (any_of(worker, 4))
 			coherency_policy(main_vm, KVM_NONCOHERENT_DMA_FOLLOW);
 		worker->times++;
@@ -192,7 +192,7 @@ static void work_vms(struct worker *worker)
 	struct kvm_vm *vm;
 	int device, i;
 
-	/* Its vCPUs inherit that */
+	/* vCPU threads inherit the affinity */
 	pin_self(VMS_CPU);
 	while (!is_over()) {
 		vm = wbinvd_vm_create(&v, 1);
@@ -207,7 +207,7 @@ static void work_vms(struct worker *worker)
 		wbinvd_vcpu_stop(&v);
 
 		__atomic_fetch_add(&edges_before, coherency_status(device).edges, __ATOMIC_RELAXED);
-		/* Either may be the last to hold the VM */
+		/* Either close may drop the last reference to the VM */
 		if (any_of(worker, 2)) {
 			close(device);
 			kvm_vm_free(vm);
@@ -219,7 +219,7 @@ static void work_vms(struct worker *worker)
 	}
 }
 
-/* One at a time, to the one CPU that no vCPU is on */
+/* Migrates one vCPU at a time, to the CPU that none is on */
 static void work_migrate(struct worker *worker)
 {
 	unsigned int v, cpu;
@@ -258,7 +258,7 @@ static void *work(void *data)
 	return NULL;
 }
 
-/* The last edges that zapped and flushed: as many as the trace has room for */
+/* Traces edges that zapped and flushed. The trace buffer keeps the last ones. */
 static void trace_work(bool on)
 {
 	trace_write("events/kvm/kvm_noncoherent_dma/filter",
@@ -286,7 +286,7 @@ static void check_work(void)
 	printf("ok 2 - at least %u edges zapped, and flushed %lu CPUs\n", edges, cpus);
 }
 
-/* Each vCPU's mask is its CPU: what an edge flushes after all that is known again */
+/* A WBINVD resets each vCPU's mask to its CPU, so the flushes of the next edge are known */
 static void check_last_edge(void)
 {
 	unsigned int flushes[TEST_CPUS] = {}, i;
@@ -373,7 +373,7 @@ static void wait_for(unsigned int seconds, uint64_t edges)
 			printf("# %lu s, %lu edges\n", passed, total_edges());
 			fflush(stdout);
 		}
-		/* Between two looks at the counts, not for something to happen */
+		/* The interval of polling: nothing depends on it */
 		nanosleep(&tick, NULL);
 	}
 	for (i = 0; i < NR_VCPUS; i++)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The file noncoherent_dma of a VM's debugfs directory: permission, policy, and
- * what is attached to the iommufds that were added. Reading it disturbs nobody
- * and keeps nothing alive.
+ * The file noncoherent_dma of a VM's debugfs directory: permission, policy, and the
+ * attachments of the iommufds that were added. Reading it disturbs nothing, and an
+ * open file keeps nothing alive.
  *
  * Usage: noncoherent_dma_state_test
  */
@@ -76,7 +76,7 @@ static void cut_since(char *line, struct since *since)
 	text[1] = 0;
 }
 
-/* The file is @expected, but for what is behind "since" */
+/* Checks that the file is @fmt, but for the times after "since", which it returns */
 __printf(2, 3)
 static struct since expect(struct vm *vm, const char *fmt, ...)
 {
@@ -115,7 +115,7 @@ static uint64_t now(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-/* The kernel's is the time of the last tick, which may come late on a busy machine */
+/* The kernel takes the time of the last tick, which may be late on a busy machine */
 #define TICK_NS	200000000ULL
 
 static void expect_since(uint64_t since, uint64_t after, uint64_t before)
@@ -124,14 +124,14 @@ static void expect_since(uint64_t since, uint64_t after, uint64_t before)
 		    "since %lu, not between %lu and %lu", since, after, before);
 }
 
-/* What has happened by now is told apart from what comes */
+/* Waits so that times before and after can be told apart, and returns the time */
 static uint64_t later(void)
 {
 	usleep(2 * TICK_NS / 1000);
 	return now();
 }
 
-/* The mock device, and its group and HWPT by what else tells of them */
+/* Attaches a mock device; gets its group and HWPT from other interfaces */
 static uint32_t attach(struct mock_iommufd *mock, long *group, uint32_t *hwpt)
 {
 	struct iommu_test_cmd cmd = {
@@ -185,12 +185,12 @@ static void test_attachments(void)
 	coherency_add(vm.device, mock.fd);
 	since = expect(&vm, HEAD("on") "source: iommufd %ld\nsource: iommufd %ld\n"
 		       "attached: group %ld hwpt %u pasid 0\n", other_id, id, group, hwpt);
-	/* Since when it is attached, not since when the VM knows of it */
+	/* The time of the attach, not of FD_ADD */
 	expect_since(since.ns[0], before, between);
 	expect(&second, HEAD("off"));
 
 	between = later();
-	/* IDs count up: an IOAS, and the page table that is made in it */
+	/* IDs count up: the new IOAS gets the next one, its page table the one after */
 	TEST_ASSERT(!mock_replace(&mock, device, mock_ioas_alloc(&mock)), "replace: %s",
 		    strerror(errno));
 	since = expect(&vm, HEAD("on") "source: iommufd %ld\nsource: iommufd %ld\n"
@@ -211,7 +211,7 @@ static void test_attachments(void)
 	coherency_del(vm.device, other.fd);
 	expect(&vm, HEAD("off") "source: iommufd %ld\n", id);
 
-	/* What is refused is not there */
+	/* A refused attachment is not shown */
 	coherency_policy(vm.vm, KVM_NONCOHERENT_DMA_FORBID);
 	TEST_ASSERT(__mock_attach(&mock, mock.ioas) < 0 && errno == EPERM, "FORBID");
 	expect(&vm, "permission: off\npolicy: forbid\nloosest policy: follow\n"
@@ -243,7 +243,7 @@ static void *read_thread(void *data)
 	return NULL;
 }
 
-/* lockdep sees the order in which locks are taken, and the rounds whether it matters */
+/* On a debug kernel lockdep checks the order of locks. The rounds look for actual races. */
 static void test_while_it_changes(void)
 {
 	struct mock_iommufd mock = mock_iommufd_open();

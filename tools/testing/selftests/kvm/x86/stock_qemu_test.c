@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An unmodified QEMU as the VMM: it knows kvm-vfio's FILE_ADD and FILE_DEL and
- * nothing else, and gets the right answer all the same.
+ * An unmodified QEMU as the VMM: it knows only kvm-vfio's FILE_ADD and FILE_DEL,
+ * and its VM still gets permission exactly when it should.
  *
  * This program starts QEMU, speaks QMP to it and single letters to the guest
  * (tools/testing/qemu/wbinvd_bios.s, over COM1), and declares to the oracle how
  * often the host is to flush its caches while the guest executes 100 WBINVDs.
  *
  * Usage: stock_qemu_test [-t] [-r ROOT] -b BIOS -d PCI-ADDRESS FLUSHES
- *   -t		by type1 alone: QEMU before 9 knows no iommufd
- *   ROOT	where QEMU is installed, "/" unless given
- *   FLUSHES	right while the device is attached: 100 where the IOMMU cannot
- *		enforce coherency, 0 where it can, "-" to only look
+ *   -t		only type1: QEMU before 9 does not support iommufd
+ *   ROOT	where QEMU is installed (default "/")
+ *   FLUSHES	expected while the device is attached: 100 where the IOMMU cannot
+ *		enforce coherency, 0 where it can, "-" to only show them
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -31,7 +31,7 @@
 
 #include "oracle.h"
 
-/* A bound on waits for what has to come, for debug kernels too */
+/* Timeout of each wait, long enough for debug kernels */
 #define TIMEOUT_MS	300000
 
 #define SERIAL		"/tmp/serial"
@@ -56,8 +56,8 @@ struct vmm {
 	int serial;
 	int qmp;
 	size_t len;
-	char line[4096];	/* the unfinished line that QMP sent last */
-	bool deleted;		/* DEVICE_DELETED came */
+	char line[4096];	/* the unfinished last line from QMP */
+	bool deleted;		/* DEVICE_DELETED was received */
 };
 
 static int listen_at(const char *path)
@@ -96,7 +96,7 @@ static int accept_from(struct vmm *v, int listener, const char *what)
 	return fd;
 }
 
-/* What the guest says next has to be @c */
+/* Waits for the guest's next letter, which has to be @c */
 static void hear(struct vmm *v, char c)
 {
 	char got;
@@ -144,7 +144,7 @@ static void qmp(struct vmm *v, const char *command)
 	} while (strncmp(v->line, "{\"return\"", 9));
 }
 
-/* What a user would type; QEMU says "Error" of what failed, and may say more */
+/* Runs a command of the human monitor. QEMU's answer has "Error" in it if it failed. */
 static void hmp(struct vmm *v, const char *line)
 {
 	char command[256];
@@ -162,7 +162,7 @@ static void qemu_exec(char **extra)
 		"-m", "64", "-nodefaults", "-no-user-config", "-display", "none",
 		"-bios", (char *)bios, "-serial", "unix:" SERIAL, "-qmp", "unix:" QMP,
 		"-device", "pcie-root-port,id=rp0,chassis=1,addr=4.0",
-		/* Hot-plug by PCIe, which takes the guest one write to a register */
+		/* Native PCIe hot-plug, which takes the guest one register write */
 		"-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
 	};
 	cpu_set_t cpu;
@@ -173,7 +173,7 @@ static void qemu_exec(char **extra)
 	while (*extra && n < MAX_ARGS - 1)
 		args[n++] = *extra++;
 
-	/* A guest's WBINVD flushes each CPU that it ran on: on one, counts are exact */
+	/* A guest's WBINVD flushes each CPU that it ran on: on one CPU counts are exact */
 	CPU_ZERO(&cpu);
 	CPU_SET(0, &cpu);
 	if (sched_setaffinity(0, sizeof(cpu), &cpu))
@@ -184,7 +184,7 @@ static void qemu_exec(char **extra)
 	err(1, "/usr/bin/qemu-system-x86_64");
 }
 
-/* Starts QEMU with these arguments more, up to the guest's first word */
+/* Starts QEMU with these extra arguments, and waits for the guest's first letter */
 static void __attribute__((sentinel)) start(struct vmm *v, ...)
 {
 	int serial = listen_at(SERIAL), monitor = listen_at(QMP), n = 0;
@@ -250,8 +250,8 @@ static void plug(struct vmm *v)
 }
 
 /*
- * Waits for the end of a device_del. A guest that was reset since the device
- * came finds the slot powered, and has to agree.
+ * Waits for the end of a device_del. If the guest was reset after the plug, the slot
+ * is @powered, and the guest has to release it.
  */
 static void unplugged(struct vmm *v, bool powered)
 {
@@ -278,7 +278,7 @@ static void test_cold_plug(void)
 	hear(&v, 'R');
 	wbinvds(&v, attached, "guest reset by itself");
 
-	/* It dies in the middle of many WBINVDs */
+	/* Kill QEMU while the guest executes WBINVD all the time */
 	say(&v, 'l');
 	for (int i = 0; i < 3; i++)
 		hear(&v, 'l');

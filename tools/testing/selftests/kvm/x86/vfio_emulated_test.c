@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VFIO device without an IOMMU of its own whose driver lets a device DMA to what it
- * pins, as kvmgt's: its VM has permission exactly while it has an IOAS, by way of its
- * cdev and of its group, and until the driver has given back the last page.
+ * A VFIO device without an IOMMU of its own whose driver lets a device do DMA to pinned
+ * pages, as kvmgt does: its VM has permission exactly while the device has an IOAS,
+ * through its cdev or its group, and until the driver has unpinned the last page.
  *
- * Each test is a process of its own. A step of a test has the guest execute
- * 100 WBINVDs and declares to the oracle how many the host is to carry out.
+ * Each test is a process of its own. In each step of a test the guest executes 100
+ * WBINVDs, and the test declares to the oracle how many the host has to carry out.
  *
  * Needs the module of tools/testing/selftests/vfio/modules, and snoop=off in the
- * environment: no IOMMU can do anything about such DMA.
+ * environment: no IOMMU can make such DMA coherent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,7 +66,7 @@ static uint64_t unpinned(int fd)
 	return ns;
 }
 
-/* When permission went off, in us as the trace has it, which has to be once */
+/* Returns when permission went off, in us of the trace's clock. It has to be one edge. */
 static uint64_t permission_off(void)
 {
 	unsigned long sec, usec;
@@ -98,7 +98,7 @@ static void trace_begin(void)
 	trace_event("kvm/kvm_noncoherent_dma", true);
 }
 
-/* Permission went off, and not before @ns */
+/* Checks that permission went off, but not before @ns */
 static void trace_end(uint64_t ns)
 {
 	uint64_t off;
@@ -143,7 +143,7 @@ static void test_cdev(void)
 	vfio_vm_step(&v, true, "replaced");
 	TEST_ASSERT(!attach(fd, iommu.ioas[0]), "ATTACH: %s", strerror(errno));
 
-	/* Of the two VMs only this one is traced */
+	/* Only @v loses permission by the detach below, so the trace has one edge */
 	close(kvm_iommufd);
 	vfio_vm_step(&by_iommufd, false, "KVM's iommufd device closed");
 	pin(fd);
@@ -174,7 +174,7 @@ static int group_device(int group)
 	return fd;
 }
 
-/* Closed while attached: VFIO unbinds the device, and that detaches it */
+/* The device is closed while attached: VFIO unbinds it, which detaches it */
 static void test_group(void)
 {
 	struct vfio_vm v = vfio_vm_open();
@@ -193,7 +193,7 @@ static void test_group(void)
 
 	trace_begin();
 	close(fd);
-	/* It is gone, and another file of the device knows when it gave back the page */
+	/* The file is closed: ask through another one when the page was unpinned */
 	other = group_device(group);
 	ns = unpinned(other);
 	trace_end(ns);
@@ -204,7 +204,7 @@ static void test_group(void)
 	close(iommufd);
 }
 
-/* The file that is closed last was opened when the group was in another container */
+/* The last file to be closed was opened when the group was in another container */
 static void test_container(void)
 {
 	struct vfio_vm v = vfio_vm_open();
@@ -269,7 +269,7 @@ static void declare_coherent(const char *value)
 	close(fd);
 }
 
-/* The driver says that its DMA snoops: it is never a reason for permission, nor refused */
+/* If the driver declares that its DMA snoops, it gives no permission, and is not refused */
 static void test_coherent(void)
 {
 	struct vfio_vm v = vfio_vm_open(), forbids = vfio_vm_open();

@@ -7,13 +7,14 @@
  * The machine has an edu device in a group of its own (device 0), and behind a
  * PCIe-to-PCI bridge, in one group, two more (1 and 2) and a virtio device.
  *
- * DMA is judged by memory and, because no two attempts use the same address, by
- * what the emulated IOMMU reports. The console says what it is to have reported:
+ * Memory shows whether DMA succeeded, and so do the faults that the emulated IOMMU
+ * reports, since no two attempts use the same address. The test prints the expected
+ * result of each attempt:
  *
  *   dma: blocked|allowed IOVA WHAT
  *
- * Usage: vfio_ownership_test, where the environment says snoop=on or snoop=off
- * (can the IOMMU enforce coherency?), and bridged=no where no DMA gets through
+ * Usage: vfio_ownership_test, with snoop=on or snoop=off in the environment (can the
+ * IOMMU enforce coherency?), and bridged=no if the emulated IOMMU lets no DMA through
  * from behind the bridge.
  */
 #include <dirent.h>
@@ -77,13 +78,13 @@ static void try_dma(bool allowed, struct vfio_edu *edu, void *mem, uint64_t iova
 	printf("dma: %s 0x%lx %s\n", allowed ? "allowed" : "blocked", iova, what);
 }
 
-/* An attempt at an address that was never mapped, so blocked, attached or not */
+/* An attempt at an address that was never mapped, which is blocked in any case */
 static void dma_unmapped(struct vfio_edu *edu, const char *what)
 {
 	try_dma(false, edu, memory(), new_iova(), what);
 }
 
-/* Addresses that were mapped, each for one attempt */
+/* Mapped addresses, each for one attempt */
 #define NR_ATTEMPTS	8
 
 struct window {
@@ -345,7 +346,7 @@ static void test_one_owner(void)
 	ASSERT_ERRNO(__vfio_edu_bind(&first, mine.fd), EPERM);
 }
 
-/* By a bind, the VM of the second would get what the first does */
+/* Binding the second device would give its VM permission, by the first one's attachment */
 static void test_refused_bind(void)
 {
 	struct vfio_vm v = vfio_vm_open(), other = vfio_vm_open();
@@ -387,7 +388,7 @@ static void test_opened_by_group(void)
 	vfio_vm_step(&v, false, "both closed");
 }
 
-/* The addresses of both edu devices behind the bridge are one to the IOMMU */
+/* The IOMMU cannot tell the DMA of the two edu devices behind the bridge apart */
 static void test_bridged(void)
 {
 	struct iommu iommu = iommu_open();
@@ -421,7 +422,7 @@ static const char *skip_bridged(void)
 	return NULL;
 }
 
-/* A container of either kind has type1's calls */
+/* Makes type1's calls, which both kinds of containers support */
 static void container_run(int group, int container, int unset_error)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = {

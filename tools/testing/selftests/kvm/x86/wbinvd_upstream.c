@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What Linux without live coherency tracking does with a guest's WBINVD, told
- * by the flush oracle. It asks a VFIO file once, at KVM_DEV_VFIO_FILE_ADD,
- * what the IOMMU behind the device could enforce, and neither whether the
- * device is bound nor whether it is attached. This proves the oracle both ways
- * (it sees flushes, and their absence), before anything else relies on it.
+ * What Linux without live coherency tracking does with a guest's WBINVD, by the
+ * count of the flush oracle. KVM asks a VFIO file once, at KVM_DEV_VFIO_FILE_ADD,
+ * what the IOMMU behind the device could enforce, but not whether the device is
+ * bound or attached. This shows that the oracle sees flushes, and their absence,
+ * before other tests rely on it.
  *
- * Usage: wbinvd_upstream FLUSHES, the number that a phase with the file added
- * is to cause: all where the IOMMU cannot enforce coherency, 0 where it can.
+ * Usage: wbinvd_upstream FLUSHES, the number that each phase with the file added
+ * has to cause: all where the IOMMU cannot enforce coherency, 0 where it can.
  *
  * Needs no library but the C library.
  */
@@ -40,7 +40,7 @@
 #define LONG_CODE	0x5000
 #define NOINVD_CODE	0x6000
 
-/* Where a Linux guest has its text, which is also where the host has it */
+/* The text of a Linux guest is at the same address as the host's */
 #define GUEST_TEXT	0xffffffff81000000ULL
 
 #define PTE_PRESENT_RW	0x3
@@ -94,7 +94,7 @@ static int check(int ret, const char *what)
 
 #define checked_ioctl(fd, request, arg)	check(ioctl(fd, request, arg), #request)
 
-/* From 6.12.117 on a vCPU whose CPUID has no long mode is refused it */
+/* From 6.12.117 on KVM refuses long mode to a vCPU whose CPUID lacks it */
 static void set_cpuid(int kvm)
 {
 	struct {
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 	}
 	flushes = strtol(argv[1], NULL, 10);
 
-	/* A vCPU that migrates is flushed on each CPU that it was on */
+	/* A guest's WBINVD flushes each CPU that it ran on: on one CPU counts are exact */
 	CPU_ZERO(&one_cpu);
 	CPU_SET(0, &one_cpu);
 	check(sched_setaffinity(0, sizeof(one_cpu), &one_cpu), "sched_setaffinity");
