@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Kernel instructions per operation, on Debian's kernel with unpatched modules and with
-# ours. Instructions and not seconds: they are the same on a busy machine.
+# ours. Counts instructions, not seconds, since a busy machine does not change them.
 # First the operations of noncoherent_dma_bench; then, in a machine with more memory, the
 # edges of noncoherent_dma_edge_bench, which zap all SPTEs of a guest. EDGE_GIB=4 adds a
 # guest with so much memory in pages of 4 KiB, which takes long.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The queue on every 6.12.y from 6.12.107 on that Debian's suites offer: it is
-# composed, and what it touches and adds is compiled. One point each; a source with
+# Applies the queue to every 6.12.y from 6.12.107 on that Debian's suites offer, and
+# compiles the files that it touches and adds. One point for each kernel. A source with
 # the same content as one that passed is not compiled again.
 set -eu
 

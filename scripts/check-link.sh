@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# vmlinux and modules link, with no symbol unresolved, in every combination of
-# KVM, IOMMUFD and the bridge that Kconfig allows
+# Checks that vmlinux and modules link, with no symbol unresolved, in every
+# combination of KVM, IOMMUFD and the bridge that Kconfig allows
 set -eu
 
 # shellcheck source=scripts/lib.sh

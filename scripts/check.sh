@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Every check of the sources alone, as TAP
+# Runs every check that needs only the sources, and prints TAP
 set -eu
 
 # shellcheck source=scripts/lib.sh

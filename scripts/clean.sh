@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Removes build/; with the word "cache" also what these scripts keep in the cache.
+# Removes build/; with the argument "cache" also what these scripts keep in the cache.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Line and branch coverage of our kernel files, of the release kernel and over
-# the test units that boot it.
+# Line and branch coverage of our kernel files in the release kernel, by the test units
+# that boot it.
 #
 # coverage.sh [UNIT...]
 #
-# Each machine hands its counts out at the end of its output, see scripts/machine/init.sh;
-# they are added up and judged by gcov. What no test reaches is printed with the
+# Each machine prints its counts at the end of its output, see scripts/machine/init.sh.
+# They are added up, and gcov evaluates them. What no test reaches is printed with the
 # reason that tools/testing/coverage/unreached.txt has for it.
 set -eu
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The demo: boots Debian's own kernel with our modules, and then with the same
 # modules unpatched, on a machine whose IOMMU cannot enforce coherency and on one
-# whose can, runs the reference VMM there, and prints what KVM said beside what the
+# whose IOMMU can. Runs the reference VMM there, and prints KVM's state beside what the
 # machine executed.
 #
 # BASE=6.12|7.3    kernel

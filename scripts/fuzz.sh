@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Fuzzes the uAPI on the debug kernel, with iommufd's mock devices or with real ones.
-# Prints TAP, with a table of what was called and reached.
+# Prints TAP, with a table of the calls and the coverage.
 #
 # In the environment:
 #   DURATION=n       seconds in all (default 60)
-#   SEED=n           of all that is random (default 1)
+#   SEED=n           of everything random (default 1)
 #   MACHINES=...     mock (default), real or both, each for a share of the time
 #   PROGRAM=file     run this program once instead, on the machine that MACHINES names
-#   UPDATE_CORPUS=1  the corpus in the tree becomes what the run ended with
+#   UPDATE_CORPUS=1  replace the corpus in the tree by the final one
 #
-# build/fuzz/MACHINE/ has the console and the output, in share/programs the corpus that the run
-# ended with, and in share/current the program that ran last.
+# build/fuzz/MACHINE/ has the console and the output, share/programs the final corpus, and
+# share/current the program that ran last.
 set -eu
 
 # shellcheck source=scripts/lib.sh

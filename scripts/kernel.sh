@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# kernel.sh [compose]: makes the kernel $FLAVOR of $BASE: source, composed tree
-# (with the word, no more than that), build. When nothing that goes into it
-# changed, says so and does nothing.
+# kernel.sh [compose]: makes the kernel $FLAVOR of $BASE: fetches the source, composes
+# the tree (with "compose" stops there), and builds it. If no input has changed, says
+# so and does nothing.
 set -eu
 
 # shellcheck source=scripts/lib.sh

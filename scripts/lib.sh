@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# What every script here shares; sourced, in POSIX sh. Nothing here writes to
-# stdout: that belongs to the script.
+# Shared by all scripts, which source it; POSIX sh. Nothing here writes to stdout,
+# which belongs to the script.
 
 : "${BASE:=6.12}" "${FLAVOR:=release}"
 if [ -z "${TOP-}" ]; then

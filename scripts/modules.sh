@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# modules.sh [path|image]: makes the modules for a stock kernel of Debian's, the newest
-# on offer or KVER; with FLAVOR=base from unpatched sources. With a word, prints the
-# lib/modules directory that they are installed in, or the kernel image they are for.
+# modules.sh [path|image]: makes the modules for a stock Debian kernel, the newest on
+# offer or KVER; with FLAVOR=base from unpatched sources. With "path" prints the
+# lib/modules directory that they are installed in, with "image" the kernel they are for.
 set -eu
 
 # shellcheck source=scripts/lib.sh

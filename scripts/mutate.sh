@@ -1,21 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Breaks the kernel code on purpose, in one way of tools/testing/mutations after another,
-# and lets the tests that are meant to notice find that out.
+# Breaks the kernel code on purpose, by one mutation of tools/testing/mutations after
+# another, and checks that the tests that should notice fail.
 #
 # mutate.sh [NAME...]    a mutation is named without directory, with or without .patch
 #
 # In the environment:
-#   JOBS=n     as many at a time, each in a copy of the tree (default: one for each CPU)
+#   JOBS=n     how many at a time, each in a copy of the tree (default: one for each CPU)
 #   SHARD=i/n  only each n-th mutation, from the i-th
 #
-# A mutation begins with "# " and what it breaks, perhaps has "# units: WORD ..." as its
-# second line, who is meant to notice, and is a diff of files here or of files of the
-# kernel. WORD is a unit of scripts/test.d, or UNIT:PROGRAM, which boots that program
-# alone, on one machine. Units test the release kernel alone.
+# A mutation begins with "# " and what it breaks, has an optional second line "# units:
+# WORD ..." with the tests that should notice, and is a diff of files here or of files of
+# the kernel. WORD is a unit of scripts/test.d, or UNIT:PROGRAM, which boots that program
+# alone, on one machine. Units test only the release kernel.
 #
-# A verdict is kept, and not asked for again while tree, mutation and words stay as they
-# are: what was interrupted goes on, and shards of one tree add up to a table.
+# Verdicts are cached while tree, mutation and words do not change: an interrupted run
+# continues, and shards of one tree add up to one table.
 set -eu
 
 scripts=$(dirname "$(readlink -f "$0")")

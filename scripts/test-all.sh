@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What make test leaves out for time. Each unit is a make target of its own, too.
+# Runs the tests that take too long for make test. Each unit is also a make target.
 #
 # test-all.sh [UNIT...]    a unit of scripts/test-all.d
 set -eu

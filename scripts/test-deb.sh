@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # test-deb.sh [RELEASE...]: installs the packages in a Debian 12 and a Debian 13 with
-# their stock kernels, upgrades the kernel, breaks what can break, removes and purges.
-# All in chroots. Modules are compiled once for each kernel: where the same files are
-# to be compiled again, make is a copy. Prints TAP.
+# their stock kernels, upgrades the kernel, breaks what can break, removes and purges,
+# all in chroots. Modules are compiled once for each kernel: if the same files are to be
+# compiled again, a replacement for make copies the results. Prints TAP.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# test-debian.sh [RELEASE...]: a real Debian, end to end: makes one with the archive's own
-# tools, installs the packages, a stock kernel and Debian's QEMU in it by apt, boots it in
-# the test machine to its own systemd, and runs that QEMU as the VMM with the edu device:
-# cold- and hot-plugged, reset and restarted. Where Debian has an older kernel than its
-# newest it begins with that one, upgrades, and goes back. Then the package is removed, and
-# the machine is as it was. Prints TAP.
+# test-debian.sh [RELEASE...]: tests a real Debian, end to end: makes one with the
+# archive's own tools, installs the packages, a stock kernel and Debian's QEMU in it by
+# apt, boots it in the test machine to its own systemd, and runs that QEMU as the VMM with
+# the edu device: cold- and hot-plugged, reset and restarted. If Debian offers an older
+# kernel, begins with that one, upgrades, and goes back. Then removes the package and
+# checks that the machine is as it was. Prints TAP.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -5,8 +5,8 @@
 #
 # test-upstream.sh [PROGRAM...]    such as iommufd or x86_64-smm_test; all by default
 #
-# What ends differently on the two runs once more on both: it may be flaky. A test
-# that passes there and fails here fails this.
+# A program that ends differently on the two may be flaky, and runs once more on both.
+# Fails if a test passes on the unpatched kernel and fails on ours.
 set -eu
 
 scripts=$(dirname "$(readlink -f "$0")")

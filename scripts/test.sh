@@ -7,8 +7,8 @@
 # test.sh [UNIT...]      a unit is named without directory, with or without .sh
 #
 # A unit prints TAP on stdout and everything else on stderr, which goes to
-# build/log/. It may print several plans; its points have to be as many as they
-# say together, and not all of them skips. With a line "# slots: all" in it it runs alone.
+# build/log/. It may print several plans; the number of its points has to match their
+# sum, and not all points may be skips. A unit with a line "# slots: all" runs alone.
 # A skip that is not in tools/testing/skips.txt is a failure.
 set -eu
 

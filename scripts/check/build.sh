@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Each object of ours compiled by itself, with W=1 and under sparse: no warning
-# may name a file of ours
+# Compiles each of our objects by itself, with W=1 and sparse: no warning may name
+# one of our files
 set -eu
 
 # shellcheck source=scripts/lib.sh

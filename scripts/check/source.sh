@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Checks of text: the kernel's checkpatch and kernel-doc, shellcheck, and the
-# uAPI headers, each compiled alone as a VMM author would
+# Checks source text: with the kernel's checkpatch and kernel-doc, with shellcheck,
+# and by compiling each uAPI header alone, as a VMM author would
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# boot.sh ROOT RELEASE OUT PHASES: boots the Debian that is installed in the directory ROOT
-# in the test machine, with its own kernel RELEASE, initramfs and systemd, and runs
-# guest.sh there, whose VMM has so many phases. With none the package is not there, and
-# the machine has to be as Debian has it. Prints TAP. ROOT stays as it is.
+# boot.sh ROOT RELEASE OUT PHASES: boots the Debian in the directory ROOT in the test
+# machine, with its own kernel RELEASE, initramfs and systemd, and runs guest.sh there,
+# whose VMM has PHASES phases. With 0 the package is not installed, and the machine has
+# to be as Debian has it. Prints TAP. Does not change ROOT.
 set -eu
 
 # shellcheck source=scripts/lib.sh

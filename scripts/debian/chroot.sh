@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # A Debian in a chroot whose changes are layers that can be dropped, with two kernels to
 # install: $old, the oldest on offer that the queue fits, and $new, the newest. Sourced
-# after lib.sh and points.sh by scripts that set $work, a directory of theirs.
+# after lib.sh and points.sh by scripts that set $work to their own directory.
 # shellcheck disable=SC2034,SC2154 # variables of theirs and for them
 
 all='iommufd kvm kvm-amd kvm-intel kvm-iommufd kvmgt vfio vfio-pci vfio-pci-core vfio_iommu_type1'

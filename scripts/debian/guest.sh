@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Runs in a real Debian as the service that boot.sh puts into its root: looks
-# whether the package is in force, gives the edu device to vfio-pci as an owner of a
-# device does, and runs Debian's own QEMU as the VMM. With 0 as its argument the package
-# was removed: looks whether the stock modules are in use. What it prints is what the
-# test machine's /init prints.
+# Runs in a real Debian as the service that boot.sh puts into its root: checks that the
+# package's modules are in use, binds the edu device to vfio-pci as an administrator
+# does, and runs Debian's own QEMU as the VMM. With 0 as its argument the package was
+# removed: checks that the stock modules are in use. Prints what the test machine's
+# /init prints.
 stty -F /dev/ttyS1 115200
 exec > /dev/ttyS1 2>&1
 

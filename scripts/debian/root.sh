@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# root.sh RELEASE: makes a Debian of RELEASE (bookworm or trixie) without a kernel in
-# the cache, from the machine's own mirrors, and prints where it is. Needs root.
+# root.sh RELEASE: installs Debian RELEASE (bookworm or trixie), without a kernel, in a
+# directory of the cache, from the machine's own mirrors, and prints its path. Needs root.
 set -eu
 
 # shellcheck source=scripts/lib.sh

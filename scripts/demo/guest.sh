@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Runs inside the demo's machine: the reference VMM, and what the kernel traced
-# of it. The unpatched kernel has no events of its own for this, only the exit
-# (0x89, WBINVD on AMD) that every guest WBINVD causes.
+# Runs the reference VMM inside the demo's machine, and prints what the kernel traced
+# meanwhile. The unpatched kernel has no tracepoints for this, only the exit (0x89,
+# WBINVD on AMD) that every guest WBINVD causes.
 #
-# Prints "trace: SECONDS EVENT WORDS.."; of WBINVDs with the same result only the
-# first, and the microseconds from each to the next: serial lines are slow.
+# Prints "trace: SECONDS EVENT WORDS..". Of several WBINVDs with the same result prints
+# only the first, and the microseconds from each to the next: serial lines are slow.
 #
 # guest.sh coherency_vmm's arguments
 

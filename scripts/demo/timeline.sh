@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Draws OUTDIR/timeline.svg from what the demo's machines traced.
+# Draws OUTDIR/timeline.svg from the traces of the demo's machines.
 # timeline.sh OUTDIR
 set -eu
 

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # Waits for a boot and judges it: did it get to the end, and did the kernel complain?
 # Sourced after lib.sh.
-# shellcheck disable=SC2034 # boot_status is for who sources this
+# shellcheck disable=SC2034 # boot_status is for scripts that source this
 
 splat='BUG:|WARNING:|KASAN|UBSAN|KCSAN|Oops|Kernel panic|general protection fault'
 splat="$splat|possible circular locking|possible recursive|possible irq lock inversion"

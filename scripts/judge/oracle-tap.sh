@@ -1,20 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Compares what programs expected (output.log) with what the machine executed (oracle.log),
-# and the programs that ran with those that the kernel's command line names (programs).
+# and the programs that ran with those named on the kernel's command line (programs).
 #
 # oracle-tap.sh [-p PHASES] [-t] [-l LABEL] OUTDIR
-#   -p  this many phases have to have been declared
-#   -t  also pass on the TAP points that the programs printed
-#   -l  put in front of each name
-# A program expects, as tools/testing/selftests/kvm/include/oracle.h has it say it,
+#   -p  how many phases the programs have to declare
+#   -t  also print the TAP points of the programs
+#   -l  a prefix for each name
+# A program declares a phase by tools/testing/selftests/kvm/include/oracle.h, as a line
 #
 #	oracle: ID[*ROUNDS] HOST[+SOME...][/GUEST] NAME
 #
-# HOST is the flushes of the host in phase ID, in all or for each CPU: N, N-M or - for
-# any, with commas between CPUs. With ROUNDS there are so many such phases, of which at
-# least one fits each SOME. GUEST is the WBINVDs and WBNOINVDs that guests execute; where
-# it is not said, at least one in each phase. WBNOINVD is never the host's.
+# HOST is the number of the host's flushes in phase ID, in all or for each CPU: N, N-M or
+# - for any, with commas between CPUs. With ROUNDS there are so many such phases, and each
+# SOME has to match at least one of them. GUEST is the number of WBINVDs and WBNOINVDs
+# that guests execute; without it, at least one in each phase. The host never executes
+# WBNOINVD.
 #
 # Prints TAP points, one per phase and one per program, and their plan.
 # Exits 1 if any of them is "not ok".

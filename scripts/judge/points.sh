@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# Test points of the checks, whose rule is silence; sourced after lib.sh
+# Test points of checks, which pass if a command prints nothing; sourced after lib.sh
 
 tap_count=0
 tap_failed=0

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# An apt of our own that reads some suites from the mirrors that the machine uses,
-# checked against Debian's keyring. It works without root and touches nothing of
-# the system's. Sourced after lib.sh.
+# Runs apt with a configuration of its own, which reads some suites from the machine's
+# mirrors and checks them against Debian's keyring. Works without root and does not
+# touch the system's apt. Sourced after lib.sh.
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 

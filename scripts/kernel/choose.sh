@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Prints the version of Debian's Linux $BASE that everything is built from, and its
-# kernel release: KVER where that is given, by version or release, else the newest in
-# the machine's own suites that the queue fits. The choice and its reason are one line
-# on stderr when it is made. KVM_IOMMUFD_CHOICE in the environment, what this prints,
-# is a choice that was made before.
+# kernel release. If set, KVER chooses it, as a version or a release; otherwise it is the
+# newest in the machine's own suites that the queue fits. Prints the choice and its reason
+# on stderr. KVM_IOMMUFD_CHOICE in the environment, the output of an earlier run, is used
+# as it is.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# compose.sh [check]: composes the tree that $FLAVOR of $BASE is built in: the kernel's source and,
-# but for FLAVOR=base, the queue patches/$BASE and links to the files here that
-# mirror the kernel's tree. A file whose content stays keeps its time stamp, so
-# that a build after a changed patch makes only what depends on it. With the word,
-# only says by its exit status whether that was done and nothing changed since.
+# compose.sh [check]: composes the tree that $FLAVOR of $BASE is built in: the kernel's
+# source and, unless FLAVOR=base, the queue patches/$BASE and links to our files that
+# mirror the kernel's tree. A file whose content does not change keeps its time stamp, so
+# that a build after a changed patch makes only what depends on it. With "check" only
+# tells by its exit status whether the composed tree is up to date.
 set -eu
 
 # shellcheck source=scripts/lib.sh

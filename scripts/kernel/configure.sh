@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# configure.sh OBJECTS FRAGMENT...: tinyconfig and the fragments, the last word on
-# a symbol winning. A .config that stays the same keeps its time stamp. Prints
-# what the fragments ask for and Kconfig does not give.
+# configure.sh OBJECTS FRAGMENT...: makes a .config of tinyconfig and the fragments, of
+# which the last one wins. A .config that does not change keeps its time stamp. Prints
+# the fragments' options that Kconfig did not accept.
 set -eu
 
 scripts=$(dirname "$(dirname "$(readlink -f "$0")")")

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Puts one Debian version of Linux $BASE into the cache, from the mirrors that the
-# machine uses, checked by apt against Debian's keyring, and prints where it is.
-# What is there already is not fetched again.
+# Puts one Debian version of Linux $BASE into the cache, from the machine's mirrors and
+# checked by apt against Debian's keyring, and prints its path. Fetches only what is not
+# there yet.
 #
-# fetch.sh parts VERSION           the part of the source that modules are made of
+# fetch.sh parts VERSION           the part of the source that modules need
 # fetch.sh tree VERSION            the whole source, unpacked, the only one of $BASE
 # fetch.sh stock VERSION RELEASE   that kernel's image and headers, unpacked
 set -eu

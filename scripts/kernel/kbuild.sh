@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# kbuild.sh OBJECTS WORD...: the kernel's make for an object tree that stands in
-# its source tree. Paths are relative then, and what was compiled in one object
-# tree is in the compiler cache for every other.
+# kbuild.sh OBJECTS WORD...: runs the kernel's make for an object tree inside its source
+# tree. That makes paths relative, so that all object trees share the compiler cache.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# offers.sh: the kernels of $BASE that Debian's suites offer together with their
-# source, the machine's own suites first, the newest of each first. Lines of
+# offers.sh: lists the kernels of $BASE that Debian's suites offer together with their
+# source, the machine's own suites first, and the newest of each suite first, as
 #   DEBIAN-VERSION KERNEL-RELEASE SUITE own|other
 set -eu
 

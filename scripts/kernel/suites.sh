@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Prints the apt.conf of an apt that knows the machine's own suites and those of
-# Debian 13, with their kernels. Their lists are read again when they are older than
-# 12 hours; where they cannot be, the old ones are used, and a note says so.
+# Prints the path of an apt.conf for the machine's own suites and those of Debian 13,
+# with their kernels. Updates package lists that are older than 12 hours; if that fails,
+# uses the old ones and says so.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Boots a kernel on Bochs, which has VT-x with EPT (and no IOMMU), until it powers off.
+# Boots a kernel on Bochs, with VT-x and EPT but no IOMMU, and waits until it powers off.
 #
 # boot-bochs.sh -k bzImage -i initramfs -o OUTDIR [options]
 #   -p MODEL    CPU model (default corei7_haswell_4770)
@@ -8,8 +8,9 @@
 #   -x WORDS    more kernel command line: run=/tests/name,arg ...
 #   -t SECONDS  timeout (default 600)
 #   -W          tolerate splats (they are still printed)
-# One CPU, no oracle. OUTDIR gets console.log, the kernel's messages, output.log, what
-# init and the programs said, and bochs.log.
+# One CPU, no oracle.
+# OUTDIR gets console.log, the kernel's messages, output.log, the output of init and the
+# programs, and bochs.log.
 set -eu
 
 scripts=$(dirname "$(dirname "$(readlink -f "$0")")")

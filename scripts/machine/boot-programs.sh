@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 # For test units that boot the same programs on several machines; sourced after
-# lib.sh. The unit sets $unit, its name, and $tests, programs that
-# scripts/selftests/build-kvm.sh makes, and perhaps $modules, kernel modules of
-# scripts/selftests/build-kvm-modules.sh that they need; $failed is what it is to exit with.
-# $machine is what points call a machine that is not VT-d with or without snoop control.
+# lib.sh. The unit sets $unit to its name, $tests to programs that
+# scripts/selftests/build-kvm.sh makes, and optionally $modules to kernel modules of
+# scripts/selftests/build-kvm-modules.sh that they need. It exits with $failed.
+# $machine names machines other than VT-d with or without snoop control in test points.
 #
 # ONLY=program in the environment boots that program alone, once: on the first machine
-# of the unit that is to run it, unpatched ones excepted.
+# of the unit that would run it, except for unpatched ones.
 
 # shellcheck disable=SC2034 # the unit exits with it
 failed=0

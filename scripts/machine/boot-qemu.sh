@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Boots a kernel on the emulated machine, with the flush oracle, until it powers off.
+# Boots a kernel on QEMU with the flush oracle, and waits until it powers off.
 #
 # boot-qemu.sh -k bzImage -i initramfs -o OUTDIR [options] [-- QEMU arguments]
 #   -s on|off   VT-d with or without snoop control (default off)
@@ -11,16 +11,15 @@
 #   -m SIZE     memory (default 768M: leaks are searched for in all of it)
 #   -x WORDS    more kernel command line: run=/tests/name,arg ...
 #   -t SECONDS  timeout (default 600)
-#   -q SECONDS  for so long the machine may say nothing (default 600)
+#   -q SECONDS  timeout without output of the machine (default 600)
 #   -I          the oracle also counts kernel instructions
 #   -W          tolerate splats (they are still printed)
-#   -K          tolerate what KCSAN reports, nothing else: kcsan-tap.sh judges that
-#   -j          the kernel has jump labels, as distributions' kernels do: with the QEMU
-#               of emulator.sh, and not the system's
-#   -T          the console on this terminal, until the machine powers off: Ctrl-A X ends it.
-#               Nothing is judged
+#   -K          tolerate only reports of KCSAN, which kcsan-tap.sh judges
+#   -j          the kernel has jump labels, as distributions' kernels do: use the QEMU of
+#               emulator.sh instead of the system's
+#   -T          show the console on this terminal (Ctrl-A X quits), and judge nothing
 # QEMU=program chooses another QEMU. OUTDIR gets console.log, the kernel's messages,
-# output.log, what init and the programs said, oracle.log and qemu.log.
+# output.log, the output of init and the programs, oracle.log and qemu.log.
 set -eu
 
 scripts=$(dirname "$(dirname "$(readlink -f "$0")")")

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # emulator.sh [-r]: prints the path of a qemu-system-x86_64 that runs distributions'
-# kernels on several CPUs, takes the oracle and knows iommufd: the system's own where it
-# does, else Debian 13's, unpacked in the cache and not installed. With -r prints the
-# root directory that holds it, as usr/bin/qemu-system-x86_64, and all it needs.
+# kernels on several CPUs, loads the oracle and supports iommufd: the system's own if it
+# does, otherwise Debian 13's, unpacked in the cache and not installed. With -r prints the
+# root directory that holds it, as usr/bin/qemu-system-x86_64, and all that it needs.
 #
 # Exits 4, with the reason on stderr, where no such QEMU can be had.
 set -eu

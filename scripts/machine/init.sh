@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# /init of the machine under test; scripts/machine/initramfs.sh says what it understands.
-# The kernel's messages and its log are on the console; what init and the programs say is
-# on output=TTY of the command line.
+# /init of the machine under test; scripts/machine/initramfs.sh documents its parameters.
+# Kernel messages go to the console, the output of init and the programs to the TTY that
+# output= on the command line names.
 # shellcheck disable=SC3040
 
 export PATH=/bin:/sbin HOME=/root

@@ -3,16 +3,16 @@
 # Makes the root file system of the machine under test.
 #
 # initramfs.sh [-m MODROOT] OUT FILE[:DEST]...
-#   FILE is put at /tests/ under its own name, or at DEST; a directory with all it holds.
+#   FILE goes to /tests/ under its own name, or to DEST; a directory with all its files.
 #   -m takes lib/modules from MODROOT (an INSTALL_MOD_PATH).
 #
 # Kernel command line words that its /init understands:
-#   run=/tests/x,arg,arg   run this; several run in order; each ends "exit: STATUS /tests/x"
+#   run=/tests/x,arg,arg   run this program; several run in order. Prints "exit: STATUS /tests/x"
 #   limit=900              kill a program that takes more seconds
 #   output=ttyS1           where init and the programs print
 #   bind=no                leave the edu devices without a driver
 #   nudge                  wake every CPU once a second
-#   shell                  then a shell on the console
+#   shell                  start a shell on the console in the end
 set -eu
 
 scripts=$(dirname "$(dirname "$(readlink -f "$0")")")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Compiles the flush oracle for the QEMU that is going to load it and prints its path.
+# Compiles the flush oracle for the QEMU that will load it, and prints its path.
 # oracle-build.sh QEMU
 set -eu
 

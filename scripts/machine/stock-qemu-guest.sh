@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# In the machine under test: makes the host's directory with a stock QEMU usable
-# as a root and runs the test in front of it.
+# Runs in the machine under test: mounts the host's directory with a stock QEMU, makes
+# it usable as a root directory, and runs the test with that QEMU.
 # stock-qemu-guest.sh FLUSHES
 set -eu
 

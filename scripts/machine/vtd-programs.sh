@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# The programs that need a VT-d with real devices and no more, for units that run them
+# The programs that need only a VT-d with real devices, for units that run them
 # in one boot: the life cycle of permission step by step and in every order, the uAPI
 # and its errors, the policies, and kvm-vfio for VMMs that know only FILE_ADD and
 # FILE_DEL. Sourced after boot-programs.sh.

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # One search of the model of non-coherent DMA, exhaustive unless it finds an error.
 #
-# model-search.sh DIR OPTIMIZATION [DEFINE...]    leaves DIR/log and, of an error,
-# DIR/*.trail; prints the name of DIR when it is done, whatever it found. What a search that
-# ended by itself has left there, with the same model, options and tools, is not searched
-# again.
+# model-search.sh DIR OPTIMIZATION [DEFINE...]    leaves DIR/log and, for an error,
+# DIR/*.trail, and prints the name of DIR when it is done, whatever it found. Uses the
+# results of an earlier search that ended by itself, with the same model, options and
+# tools.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# What mutate.sh and its workers know of mutations and of verdicts on them; sourced
-# after lib.sh.
+# Shared by mutate.sh and its workers: mutations and the verdicts on them. Sourced after
+# lib.sh.
 
 # shellcheck disable=SC2034 # for who sources this
 mutations=$TOP/tools/testing/mutations

@@ -3,7 +3,7 @@
 # One of mutate.sh's workers: takes items from the queue until there are none left, and
 # tries them in a copy of the tree with a build of its own.
 #
-# worker.sh NUMBER KEY    KEY is the tree_key() of what is to be copied
+# worker.sh NUMBER KEY    KEY is the tree_key() of the tree to copy
 set -eu
 
 # shellcheck source=scripts/lib.sh

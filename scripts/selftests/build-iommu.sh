@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Builds our selftests of iommufd, static, against the composed tree's kselftest
-# harness, and prints the directory that holds them. What stands in
-# tools/testing/selftests/iommu and uses the harness is a test; the rest is
-# linked to each.
+# harness, and prints the directory that holds them. Files in
+# tools/testing/selftests/iommu that use the harness are tests; the others are
+# linked to each test.
 set -eu
 
 # shellcheck source=scripts/lib.sh

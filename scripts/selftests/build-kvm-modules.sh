@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Builds the kernel modules of our KVM selftests for a kernel that is made already, and
+# Builds the kernel modules of our KVM selftests for a kernel that has been built, and
 # prints the directory that holds them.
 # build-kvm-modules.sh stock|stock-base|FLAVOR
 #   stock is Debian's kernel with our modules, stock-base the same with unpatched ones

@@ -3,9 +3,9 @@
 # Builds our KVM selftests, static, against the composed tree's KVM selftest
 # library, and prints the directory that holds them.
 #
-# What stands in tools/testing/selftests/kvm/x86 and includes the library is a
-# test, what stands in lib/x86 is linked to each. The library of Linux 6.12 has
-# x86_64 in its place; ours are in x86 on every base.
+# Files in tools/testing/selftests/kvm/x86 that include the library are tests; those
+# in lib/x86 are linked to each test. Linux 6.12 calls that directory x86_64; ours is
+# x86 on every base.
 set -eu
 
 # shellcheck source=scripts/lib.sh

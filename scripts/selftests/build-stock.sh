@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Builds the selftests that are for stock kernels only, and the kernel modules that
-# they need, without a kernel of our own, and prints the directory that holds them.
+# Builds the selftests for stock kernels and the kernel modules that they need, which
+# takes no kernel build, and prints the directory that holds them.
 set -eu
 
 # shellcheck source=scripts/lib.sh

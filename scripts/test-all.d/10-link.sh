@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Every combination of KVM, IOMMUFD and the bridge that Kconfig allows links.
+# Links every combination of KVM, IOMMUFD and the bridge that Kconfig allows.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The patched kernel with CONFIG_KVM_IOMMUFD off: it has none of the uAPI, makes no VM with
-# a policy that it cannot carry out, and kvm-vfio gets wrong there what upstream does, by
-# the same steps as on the unpatched kernel.
+# The patched kernel with CONFIG_KVM_IOMMUFD off: it has none of the uAPI, creates no VM
+# with a policy that it cannot carry out, and kvm-vfio behaves as on the unpatched kernel,
+# by the same tests.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The queue on every 6.12.y that Debian's suites offer.
+# Applies and compiles the queue on every 6.12.y that Debian's suites offer.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The packages in a Debian 12 and a Debian 13: installed, upgraded, broken, removed.
+# Installs, upgrades, breaks and removes the packages in a Debian 12 and a Debian 13.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# A real Debian with the packages, booted to systemd, and its own QEMU as the VMM.
+# Boots a real Debian with the packages to systemd, with its own QEMU as the VMM.
 set -eu
 
 # shellcheck source=scripts/lib.sh

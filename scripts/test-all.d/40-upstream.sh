@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Upstream's own selftests, on this kernel and on the unpatched one.
+# Runs upstream's own selftests on this kernel and on the unpatched one.
 set -eu
 
 # shellcheck source=scripts/lib.sh

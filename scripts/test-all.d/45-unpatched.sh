@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What kvm-vfio gets wrong on an unpatched kernel, on a whole one: with the mediated device
-# that Debian's has not.
+# What kvm-vfio gets wrong on an unpatched kernel. This one is built as a whole, with a
+# mediated device that Debian's kernel does not have.
 set -eu
 
 # shellcheck source=scripts/lib.sh

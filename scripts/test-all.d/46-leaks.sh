@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Units of make test that do not look for leaks on the debug kernel there, with that, and
-# with the machines that they leave out there.
+# Units of make test that run on the debug kernel without kmemleak there, or not at all:
+# runs them with kmemleak, and on the machines that make test leaves out.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What 64 races for half a minute races for five, on both kernels, and leaks are looked for.
+# Runs the races of 64 for five minutes instead of half a minute, on both kernels, and
+# with kmemleak.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Ten minutes of fuzzing where 80 has one, with programs that 80 does not make.
+# Fuzzes for ten minutes, where 80 has one, and from another seed.
 set -eu
 
 # shellcheck source=scripts/lib.sh

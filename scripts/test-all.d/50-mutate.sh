@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Each mutation of the kernel code is noticed by a test.
+# Checks that a test notices each mutation of the kernel code.
 set -eu
 
 # shellcheck source=scripts/lib.sh

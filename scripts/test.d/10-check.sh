@@ -1,5 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The checks of the sources alone
+# Runs the checks that need only the sources
 set -eu
 exec "$(dirname "$(readlink -f "$0")")/../check.sh"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The laboratory proves itself before anything else is believed: the oracle sees flushes and
+# Tests the test machines before other tests rely on them: the oracle sees flushes and
 # their absence, on Debian's kernel with unpatched modules, and what has to fail fails.
 # shellcheck disable=SC2317 # works and fails call the functions
 set -eu

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The model of non-coherent DMA under a running VM: it holds in every state, the
-# searches came where it matters, and no mutation of it goes unnoticed.
+# The model of non-coherent DMA under a running VM: its properties hold in every state,
+# the searches reach all states that matter, and each mutation violates a property.
 set -eu
 
 # shellcheck source=scripts/lib.sh

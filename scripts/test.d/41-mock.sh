@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Coherency tracking on iommufd's mock devices: every state, failing hardware,
-# refusals, failing allocations, and random walks beside a reference model. The
-# unpatched kernel has neither watches nor such devices, so nothing of this can
-# be run there. The KUnit tests, which these kernels run while they boot, are read
-# from the same consoles.
+# refusals, failing allocations, and random walks compared with a reference model.
+# The unpatched kernel has neither watches nor such devices, so none of this can run
+# there. These kernels run the KUnit tests at boot; their results are read from the
+# same consoles.
 set -eu
 
 # shellcheck source=scripts/lib.sh

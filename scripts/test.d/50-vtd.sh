@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What needs real devices behind VT-d and no more, on the form that people have: a stock
-# kernel with our modules.
+# Tests that need only real devices behind VT-d, on what users run: a stock kernel with
+# our modules.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What 50 has tested, once more on the kernel that complains. 46-leaks of make test-all has
-# the other machine, too.
+# The tests of 50 on the debug kernel. 46-leaks of make test-all also runs them on the other
+# machine.
 set -eu
 
 # shellcheck source=scripts/lib.sh

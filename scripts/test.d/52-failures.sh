@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What fails leaves everything as it was: each allocation in turn, signals, fds
-# that are wrong or closed meanwhile, memory that is not there, the OOM killer.
+# Failures leave everything as it was: each allocation in turn, signals, fds that are
+# wrong or closed concurrently, unmapped memory, the OOM killer.
 set -eu
 
 # shellcheck source=scripts/lib.sh

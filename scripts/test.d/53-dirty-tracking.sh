@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # On a stock kernel iommufd neither reports nor allows dirty tracking, whatever the
-# IOMMU's driver claims, and the unpatched modules do: a test that could not fail
-# would prove nothing.
+# IOMMU's driver claims. The unpatched modules do both, which shows that the test can
+# fail.
 set -eu
 
 # shellcheck source=scripts/lib.sh

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# KVM x86 on SVM and mock devices: which CPUs are flushed, on four of them; the work of
-# an edge where guest PAT is ignored; every way by which a guest's WBINVD reaches KVM;
-# the policies and the parameter that limits them, and that no WBINVD outlives the call that
-# takes permission away; what debugfs shows; KVM's module against the last release of a
-# device. First what the unpatched kernel misses, last the work of an edge on Debian's
-# kernel.
+# KVM x86 on SVM and mock devices: which of four CPUs are flushed; the work of an edge
+# where guest PAT is ignored; every way by which a guest's WBINVD reaches KVM; the
+# policies and the parameter that limits them, and that no flush comes after the call that
+# takes permission away; what debugfs shows; unloading KVM's module during the last
+# release of a device. First the flushes that the unpatched kernel misses, last the work
+# of an edge on Debian's kernel.
 set -eu
 
 # shellcheck source=scripts/lib.sh

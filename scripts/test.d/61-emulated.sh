@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# A mediated device that does DMA: the driver that is registered for it needs no hardware,
-# and no IOMMU could keep such DMA coherent.
+# A mediated device that does DMA. Its test driver needs no hardware, and no IOMMU could
+# keep such DMA coherent.
 set -eu
 
 # shellcheck source=scripts/lib.sh

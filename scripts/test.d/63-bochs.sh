@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The same programs on VT-x with EPT, which Bochs emulates: one CPU, no oracle.
-# The programs themselves judge, by the MMU's tracepoints and by statistics.
+# The same programs on VT-x with EPT, which Bochs emulates, with one CPU and no oracle.
+# The programs themselves check results, by the MMU's tracepoints and by statistics.
 set -eu
 
 # shellcheck source=scripts/lib.sh

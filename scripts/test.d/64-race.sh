@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# All that can change changes at once, and then with edges that zap and flush, on the kernel
-# that complains and on the one that looks for data races. RACE_SECONDS and RACE_EDGES in
-# the environment make it longer.
+# The race test, without and with edges that zap and flush, on the debug kernel and on the
+# one with KCSAN. RACE_SECONDS and RACE_EDGES in the environment make it longer.
 # slots: all
 set -eu
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What 60 has tested, once more on the kernel that complains.
+# The tests of 60 on the debug kernel.
 set -eu
 
 # shellcheck source=scripts/lib.sh

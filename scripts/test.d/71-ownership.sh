@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Who owns a device, shown on real devices behind the emulated VT-d and AMD-Vi. The debug
-# kernel behind a VT-d with snoop control is make test-all's.
+# Who owns a device, shown on real devices behind the emulated VT-d and AMD-Vi. make
+# test-all adds the debug kernel behind a VT-d with snoop control.
 set -eu
 
 # shellcheck source=scripts/lib.sh

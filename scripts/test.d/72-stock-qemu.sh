@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # An unmodified QEMU inside the machine, with the device assigned by iommufd and
 # by type1, cold- and hot-plugged: how often does its guest's WBINVD flush the
-# host's caches? The unpatched kernel is shown beside it, in build/$BASE/test too. On the
-# debug kernel QEMU runs in make test-all.
+# host's caches? Also shows the unpatched kernel's results, in build/$BASE/test as well.
+# make test-all runs QEMU on the debug kernel.
 set -eu
 
 # shellcheck source=scripts/lib.sh

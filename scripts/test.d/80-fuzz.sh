@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# A minute of fuzzing on the kernel that complains, shared by iommufd's mock devices
-# and real ones, with the corpus of each replayed before
+# Fuzzes on the debug kernel for a minute, half of it with iommufd's mock devices and half
+# with real ones, after a replay of the corpus of each
 set -eu
 
 # shellcheck source=scripts/lib.sh

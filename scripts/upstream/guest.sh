@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# In the machine: runs each program of /tests/upstream, for at most so many seconds,
-# and says how it ended. KVM's dirty the memory of large guests, iommufd's need
+# Runs in the machine: runs each program of /tests/upstream with a time limit, and
+# prints how it ended. KVM's programs dirty the memory of large guests, iommufd's need
 # huge pages.
 limit=$1
 

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Runs upstream's selftests on one kernel, on as many machines as it takes: where one
-# stops, or hangs, the program that it was at has failed, and the next one goes on
-# with those behind.
+# Runs upstream's selftests on one kernel, on as many machines as it takes: if one stops
+# or hangs, its current program has failed, and the next machine continues with the
+# programs after that.
 #
 # machine.sh FLAVOR PROGRAMS OUT LIMIT
 #
-# PROGRAMS is a directory, of whose files each may take LIMIT seconds. OUT.1, OUT.2,
+# PROGRAMS is a directory, each of whose files may run for LIMIT seconds. OUT.1, OUT.2,
 # ... get the consoles.
 set -eu
 
