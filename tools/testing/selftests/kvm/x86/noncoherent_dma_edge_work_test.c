@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The work of an edge where KVM ignores guest PAT without permission, on four CPUs:
- * all SPTEs are zapped, and those made during the edge have the new memory type; the
- * CPUs in the masks are flushed and no others, and the edge waits for all of them. The
- * oracle counts flushes, and the MMU's tracepoint shows SPTEs. Which memory type a new
- * SPTE has is seen by the next WBINVD of its vCPU, which depends on the same permission.
+ * all SPTEs are zapped, and those made during the edge are made by the new permission;
+ * the CPUs in the masks are flushed and no others, and the edge waits for all of them.
+ * The oracle counts flushes, and the MMU's tracepoint shows SPTEs. The next WBINVD of a
+ * vCPU shows by which permission it made an SPTE, because it depends on the same one.
  *
  * Usage: noncoherent_dma_edge_work_test [edu]
  *
@@ -190,7 +190,7 @@ static void see_spte(struct seen *seen, pid_t tid, const char *text)
 		seen->made_one[i] |= seen->vm->v[i].tid == tid;
 }
 
-/* A WBINVD after a new SPTE has to see the permission with which the SPTE should be made */
+/* A WBINVD after a new SPTE has to see the permission by which the SPTE should be made */
 static void see_wbinvd(struct seen *seen, const char *text)
 {
 	unsigned int vcpu, flushed;

@@ -296,7 +296,7 @@ static void wbinvd_line(const char *text, void *data)
 	traced->cpus[vcpu] += cpus;
 }
 
-/* One WBINVD of each vCPU, one after another; vCPU i is to flush as many CPUs as @cpus[i] */
+/* One WBINVD of each vCPU, one after another; vCPU i has to flush @cpus[i] CPUs */
 static void wbinvd_each_traced(struct wbinvd_vcpu *v, const unsigned int *cpus)
 {
 	struct traced traced = {};

@@ -5,7 +5,7 @@
  *
  * This program starts QEMU, speaks QMP to it and single letters to the guest
  * (tools/testing/qemu/wbinvd_bios.s, over COM1), and declares to the oracle how
- * often the host is to flush its caches while the guest executes 100 WBINVDs.
+ * often the host has to flush its caches while the guest executes 100 WBINVDs.
  *
  * Usage: stock_qemu_test [-t] [-r ROOT] -b BIOS -d PCI-ADDRESS FLUSHES
  *   -t		only type1: QEMU before 9 does not support iommufd
