@@ -20,6 +20,7 @@
 #include "mock_device.h"
 #include "noncoherent_dma.h"
 #include "oracle.h"
+#include "points.h"
 #include "vfio_edu.h"
 #include "wbinvd_guest.h"
 
@@ -44,14 +45,6 @@
 #define HOG_PAUSE_US	50
 /* An edge that does not wait takes a small part of this */
 #define STILL_WAITS_MS	200
-
-static unsigned int points;
-
-static void passed(const char *name)
-{
-	printf("ok %u - %s\n", ++points, name);
-	fflush(stdout);
-}
 
 static void sleep_us(unsigned int us)
 {

@@ -10,10 +10,12 @@
 #include <sys/klog.h>
 #include <sys/stat.h>
 
+#include "assert_errno.h"
 #include "kvm_util.h"
 #include "mock_device.h"
 #include "noncoherent_dma.h"
 #include "oracle.h"
+#include "points.h"
 #include "wbinvd_guest.h"
 
 #define PARAM	"/sys/module/kvm/parameters/noncoherent_dma"
@@ -21,24 +23,6 @@
 #define FOLLOW		BIT(KVM_NONCOHERENT_DMA_FOLLOW)
 #define NO_WBINVD	BIT(KVM_NONCOHERENT_DMA_NO_WBINVD)
 #define FORBID		BIT(KVM_NONCOHERENT_DMA_FORBID)
-
-#define ASSERT_ERRNO(call, error)						\
-do {										\
-	int __ret = (call);							\
-	int __errno = errno, __wanted = (error);				\
-										\
-	TEST_ASSERT(__ret < 0 && __errno == __wanted,				\
-		    "%s: returned %d, %s, wanted %s", #call, __ret,		\
-		    __ret < 0 ? strerror(__errno) : "no error", strerror(__wanted)); \
-} while (0)
-
-static unsigned int points;
-
-static void passed(const char *name)
-{
-	printf("ok %u - %s\n", ++points, name);
-	fflush(stdout);
-}
 
 static int __param_set(const char *word)
 {
@@ -76,6 +60,14 @@ static int create_vm(void)
 	close(kvm);
 	errno = error;
 	return vm;
+}
+
+static void expect_vm(void)
+{
+	int vm = create_vm();
+
+	TEST_ASSERT(vm >= 0, "KVM_CREATE_VM: %s", strerror(errno));
+	close(vm);
 }
 
 /* A VM and its iommufd device */
@@ -203,7 +195,6 @@ static void test_forbid(void)
 static void test_unknown(void)
 {
 	static char log[1 << 18];
-	int vm;
 
 	param_expect("unknown");
 	ASSERT_ERRNO(create_vm(), EOPNOTSUPP);
@@ -215,26 +206,20 @@ static void test_unknown(void)
 	ASSERT_ERRNO(create_vm(), EOPNOTSUPP);
 
 	param_set("follow");
-	vm = create_vm();
-	TEST_ASSERT(vm >= 0, "KVM_CREATE_VM: %s", strerror(errno));
-	close(vm);
+	expect_vm();
 	passed("no VM with a policy that does not exist");
 }
 
 /* Without the feature VMs must not be created with a policy that nothing enforces */
 static void test_absent(void)
 {
-	int vm;
-
 	param_expect("follow");
 	param_set("forbid");
 	ASSERT_ERRNO(create_vm(), EOPNOTSUPP);
 	param_set("no-wbinvd");
 	ASSERT_ERRNO(create_vm(), EOPNOTSUPP);
 	param_set("follow");
-	vm = create_vm();
-	TEST_ASSERT(vm >= 0, "KVM_CREATE_VM: %s", strerror(errno));
-	close(vm);
+	expect_vm();
 	passed("no VM with a policy that the kernel cannot carry out");
 }
 

@@ -8,10 +8,12 @@
 #include <sys/eventfd.h>
 #include <sys/sysinfo.h>
 
+#include "assert_errno.h"
 #include "kvm_util.h"
 #include "mock_device.h"
 #include "noncoherent_dma.h"
 #include "oracle.h"
+#include "points.h"
 #include "wbinvd_guest.h"
 
 #define ROUNDS		50
@@ -21,24 +23,6 @@
 
 #define ALL_POLICIES	(BIT(KVM_NONCOHERENT_DMA_FOLLOW) | BIT(KVM_NONCOHERENT_DMA_FORBID) | \
 			 BIT(KVM_NONCOHERENT_DMA_NO_WBINVD))
-
-#define ASSERT_ERRNO(call, error)						\
-do {										\
-	int __ret = (call);							\
-	int __errno = errno, __wanted = (error);				\
-										\
-	TEST_ASSERT(__ret < 0 && __errno == __wanted,				\
-		    "%s: returned %d, %s, wanted %s", #call, __ret,		\
-		    __ret < 0 ? strerror(__errno) : "no error", strerror(__wanted)); \
-} while (0)
-
-static unsigned int points;
-
-static void passed(const char *name)
-{
-	printf("ok %u - %s\n", ++points, name);
-	fflush(stdout);
-}
 
 /* A VM with a running vCPU, KVM's iommufd device and an eventfd on its edges */
 struct vm {
@@ -369,6 +353,38 @@ static void wait_for_vms(struct vm *vms, unsigned int nr)
 }
 
 /*
+ * vCPUs that execute WBINVD all the time, each on a CPU of its own if there are enough.
+ * Pins the caller, which takes their permission away, to another CPU.
+ */
+struct flood {
+	unsigned int nr;
+	unsigned int first_cpu;
+	unsigned int rounds;
+};
+
+static struct flood flood_prepare(void)
+{
+	unsigned int nr_cpus = get_nprocs();
+
+	pin_self(nr_cpus - 1);
+	if (nr_cpus < WBINVD_GUEST_FIRST_CPU + FLOODERS)
+		return (struct flood) { .nr = 1, .rounds = ROUNDS };
+	/* If KVM did not wait, a flush would be too late in one of some tens of rounds */
+	return (struct flood) {
+		.nr = FLOODERS,
+		.first_cpu = WBINVD_GUEST_FIRST_CPU,
+		.rounds = 10 * ROUNDS,
+	};
+}
+
+static void flood_start(struct wbinvd_vcpu *v, unsigned int cpu)
+{
+	v->guest->flood = 1;
+	wbinvd_vcpu_start(v);
+	wbinvd_vcpu_migrate(v, cpu);
+}
+
+/*
  * Takes permission away while vCPUs execute WBINVD, by policy and by detach. Any
  * flush that the oracle counts after the call has returned is an error.
  */
@@ -376,63 +392,54 @@ static void test_no_leftover(void)
 {
 	struct mock_iommufd mock = mock_iommufd_open();
 	struct wbinvd_vcpu v[FLOODERS];
-	unsigned int nr_cpus = get_nprocs();
-	bool few = nr_cpus < WBINVD_GUEST_FIRST_CPU + FLOODERS;
-	unsigned int nr = few ? 1 : FLOODERS;
-	unsigned int first = few ? 0 : WBINVD_GUEST_FIRST_CPU;
-	/* If KVM did not wait, a flush would be too late in one of some tens of rounds */
-	unsigned int rounds = nr > 1 ? 10 * ROUNDS : ROUNDS;
+	struct flood flood = flood_prepare();
 	unsigned int i;
 	uint32_t attached;
 	struct kvm_vm *vm;
 	int device;
 
-	vm = wbinvd_vm_create(v, nr);
+	vm = wbinvd_vm_create(v, flood.nr);
 	device = coherency_device_create(vm);
 	coherency_add(device, mock.fd);
-	for (i = nr; i--;) {
-		v[i].guest->flood = 1;
-		wbinvd_vcpu_start(&v[i]);
-		wbinvd_vcpu_migrate(&v[i], first + i);
-	}
-	pin_self(nr_cpus - 1);
+	for (i = flood.nr; i--;)
+		flood_start(&v[i], flood.first_cpu + i);
 
 	attached = mock_attach(&mock);
-	oracle_rounds(5, rounds, "0", "no flush after NO_WBINVD has returned");
-	for (i = 0; i < rounds; i++) {
+	oracle_rounds(5, flood.rounds, "0", "no flush after NO_WBINVD has returned");
+	for (i = 0; i < flood.rounds; i++) {
 		coherency_policy(vm, KVM_NONCOHERENT_DMA_FOLLOW);
-		wait_for_floods(v, nr);
+		wait_for_floods(v, flood.nr);
 		coherency_policy(vm, KVM_NONCOHERENT_DMA_NO_WBINVD);
 		oracle_mark(5);
-		wait_for_floods(v, nr);
+		wait_for_floods(v, flood.nr);
 		oracle_end();
 	}
 	mock_detach(&mock, attached);
 	coherency_policy(vm, KVM_NONCOHERENT_DMA_FOLLOW);
 
-	oracle_rounds(6, rounds, "0", "no flush after the detach has returned");
-	for (i = 0; i < rounds; i++) {
+	oracle_rounds(6, flood.rounds, "0", "no flush after the detach has returned");
+	for (i = 0; i < flood.rounds; i++) {
 		attached = mock_attach(&mock);
-		wait_for_floods(v, nr);
+		wait_for_floods(v, flood.nr);
 		mock_detach(&mock, attached);
 		oracle_mark(6);
-		wait_for_floods(v, nr);
+		wait_for_floods(v, flood.nr);
 		oracle_end();
 	}
 
 	oracle_rounds(7, ROUNDS, "0", "no flush after FD_DEL has returned");
 	attached = mock_attach(&mock);
 	for (i = 0; i < ROUNDS; i++) {
-		wait_for_floods(v, nr);
+		wait_for_floods(v, flood.nr);
 		coherency_del(device, mock.fd);
 		oracle_mark(7);
-		wait_for_floods(v, nr);
+		wait_for_floods(v, flood.nr);
 		oracle_end();
 		coherency_add(device, mock.fd);
 	}
 	mock_detach(&mock, attached);
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < flood.nr; i++)
 		wbinvd_vcpu_stop(&v[i]);
 	close(device);
 	mock_iommufd_close(&mock);
@@ -491,32 +498,26 @@ static void test_grace_periods(void)
 static void test_no_leftover_of_many(void)
 {
 	struct mock_iommufd mock = mock_iommufd_open();
-	unsigned int nr_cpus = get_nprocs();
-	bool few = nr_cpus < WBINVD_GUEST_FIRST_CPU + FLOODERS;
-	unsigned int nr = few ? 1 : FLOODERS;
-	unsigned int rounds = nr > 1 ? 10 * ROUNDS : ROUNDS;
+	struct flood flood = flood_prepare();
 	struct vm vms[FLOODERS];
 	uint32_t attached;
 	unsigned int i;
 
-	pin_self(nr_cpus - 1);
-	for (i = nr; i--;) {
+	for (i = flood.nr; i--;) {
 		vms[i] = create();
 		coherency_add(vms[i].device, mock.fd);
-		vms[i].v.guest->flood = 1;
-		wbinvd_vcpu_start(&vms[i].v);
-		wbinvd_vcpu_migrate(&vms[i].v, few ? 0 : WBINVD_GUEST_FIRST_CPU + i);
+		flood_start(&vms[i].v, flood.first_cpu + i);
 	}
-	oracle_rounds(8, rounds, "0", "no flush of any VM after the detach has returned");
-	for (i = 0; i < rounds; i++) {
+	oracle_rounds(8, flood.rounds, "0", "no flush of any VM after the detach has returned");
+	for (i = 0; i < flood.rounds; i++) {
 		attached = mock_attach(&mock);
-		wait_for_vms(vms, nr);
+		wait_for_vms(vms, flood.nr);
 		mock_detach(&mock, attached);
 		oracle_mark(8);
-		wait_for_vms(vms, nr);
+		wait_for_vms(vms, flood.nr);
 		oracle_end();
 	}
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < flood.nr; i++) {
 		wbinvd_vcpu_stop(&vms[i].v);
 		destroy(&vms[i]);
 	}
@@ -525,7 +526,7 @@ static void test_no_leftover_of_many(void)
 }
 
 /* Permission stays on, without an edge, until the last of two sources ends */
-static void test_revoked_and_back(void)
+static void test_two_sources(void)
 {
 	struct mock_iommufd mock = mock_iommufd_open(), other = mock_iommufd_open();
 	uint32_t attached, others;
@@ -637,7 +638,7 @@ int main(void)
 	test_no_wbinvd();
 	test_visibility();
 	test_no_leftover();
-	test_revoked_and_back();
+	test_two_sources();
 	test_no_leftover_of_many();
 	if (!access(TRACING "events/rcu/rcu_grace_period", F_OK))
 		test_grace_periods();

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "assert_errno.h"
 #include "kvm_util.h"
 
 /* WBINVDs of the guest in each run */
@@ -46,14 +47,6 @@ int vfio_group_device(int group, unsigned int n);
 void vfio_group_set_container(int group, int container);
 /* Puts the group into a new type1 container */
 int vfio_group_type1(int group);
-
-#define ASSERT_ERRNO(call, err)								\
-do {											\
-	int __ret = (call);								\
-											\
-	TEST_ASSERT(__ret < 0 && errno == (err), #call " returned %d, errno %d, not " #err,	\
-		    __ret, errno);							\
-} while (0)
 
 /*
  * Opens an oracle phase of the current test: guests have to execute @wbinvds WBINVDs. The
