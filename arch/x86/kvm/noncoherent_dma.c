@@ -384,7 +384,6 @@ int kvm_arch_reserve_noncoherent_dma(struct kvm *kvm)
 	nd->reserved++;
 	return 0;
 }
-EXPORT_SYMBOL_GPL(kvm_arch_reserve_noncoherent_dma);
 
 /**
  * kvm_arch_unreserve_noncoherent_dma - Undo kvm_arch_reserve_noncoherent_dma()
@@ -403,7 +402,6 @@ void kvm_arch_unreserve_noncoherent_dma(struct kvm *kvm)
 	WARN_ON_ONCE(!nd->reserved);
 	nd->reserved--;
 }
-EXPORT_SYMBOL_GPL(kvm_arch_unreserve_noncoherent_dma);
 
 /**
  * kvm_arch_register_noncoherent_dma - A source is about to become non-coherent
@@ -636,7 +634,6 @@ void kvm_arch_coherency_not_enforced(struct kvm *kvm)
 	/* The policy may have changed since the refusal */
 	nd->not_enforced = policies[nd->policy].refuses;
 }
-EXPORT_SYMBOL_GPL(kvm_arch_coherency_not_enforced);
 
 /*
  * Lock order: entries_lock, then VFIO's lock of a file's watches, then the mutex
