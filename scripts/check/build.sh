@@ -51,7 +51,7 @@ while read -r object; do
 	log=$logs/build-$(echo "$object" | tr / -).log
 	{
 		warnings "$source"
-		grep -q "CHECK .*/$(basename "$source")" "$logs/build.all" || echo "sparse did not run"
+		grep -q "CHECK .*/$source\$" "$logs/build.all" || echo "sparse did not run"
 		[ -e "$objects/$object" ] || tail -n 5 "$logs/build.all"
 	} > "$log"
 	point "W=1 and sparse are silent on $source" "$log"
