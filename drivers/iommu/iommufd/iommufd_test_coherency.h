@@ -55,11 +55,12 @@ enum {
 };
 
 /**
- * struct iommu_test_mock_fail - The hardware fails once
- * @nth: In: the how manyeth change, from now on, of the domain of the device
- *	(an out_idev_id) in iommu_test_cmd.id fails; 0 for none. Blocking counts
- *	as well as attaching; that the former fails makes the core warn.
- *	Out: what was left of the number set before; 0 if it has failed.
+ * struct iommu_test_mock_fail - Lets one change of a device's domain fail
+ * @nth: In: which change fails, counted from now on, of the device (an out_idev_id)
+ *	in iommu_test_cmd.id; 0 for none. Changes to the blocking domain count as
+ *	well; the core warns when one of those fails.
+ *	Out: changes that the number set before still had to wait for; 0 if it has
+ *	failed.
  * @error: The errno that it fails with
  */
 struct iommu_test_mock_fail {
@@ -68,24 +69,24 @@ struct iommu_test_mock_fail {
 };
 
 /**
- * struct iommu_test_watch - A watch that only counts
- * @out_fd: File that owns the watch; to close it removes the watch. The
- *	watch it keeps the context, also after the iommufd is closed.
- * @refuse: In: errno with which reserve refuses from now on; 0 to agree
- * @begun: Out: non-coherent DMA is possible, says the watch
- * @reserves: Out: how many times it has agreed to reserve
- * @refusals: Out: how many times it has refused to
+ * struct iommu_test_watch - A watch that counts its callbacks
+ * @out_fd: File that owns the watch: closing it removes the watch. The watch keeps
+ *	the context after the iommufd is closed.
+ * @refuse: In: errno that reserve returns from now on; 0 to agree
+ * @begun: Out: the watch has been told that non-coherent DMA is possible
+ * @reserves: Out: number of reserves that agreed
+ * @refusals: Out: number of reserves that refused
  * @begins: Out: calls of begin
- * @ends: Out: calls of end, also of those that undo only a reserve
- * @noncoherent: Out: mock devices of the source that the hardware has on a page
- *	table which does not enforce cache coherency, now; and of a context its
- *	accesses of such devices that have an IOAS, or pages of one
- * @slow_ms: In: milliseconds that reserve takes at most from now on, during which
- *	those that were asked before it have reserved and not begun, and poll()
- *	of the file says POLLIN. A write() to it lets reserve go on.
- * @gaps: Out: callbacks during which that was not 0, what adds and removes a
- *	watch excepted; callbacks out of order; and any watches at all that were
- *	removed without an end which they were owed
+ * @ends: Out: calls of end, including those that undo only a reserve
+ * @noncoherent: Out: mock devices of the source that are now on a page table which
+ *	does not enforce cache coherency, as the mock hardware has it; for a context
+ *	also its accesses for such devices that have an IOAS or pinned pages
+ * @slow_ms: In: limit, in milliseconds, of how long reserve waits from now on for
+ *	a write() to the file. While it waits, watches that reserved before it have
+ *	not begun, and poll() of the file reports POLLIN.
+ * @gaps: Out: callbacks at which @noncoherent was not 0, except for those by which a
+ *	watch is added or removed; callbacks out of order; and watches, of any file,
+ *	that were removed without an end that they were owed
  *
  * Members other than @out_fd are set by both ops and read by the second.
  */
