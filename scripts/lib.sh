@@ -19,7 +19,7 @@ export BASE FLAVOR TOP CACHE LC_ALL
 # shellcheck disable=SC2034 # for who sources this
 our_objects='arch/x86/kvm/noncoherent_dma.o virt/kvm/vfio.o virt/kvm/coherency.o virt/kvm/vfio_coherency.o
 virt/kvm/iommufd/device.o virt/kvm/iommufd/source.o
-drivers/iommu/iommufd/coherency.o drivers/vfio/coherency.o'
+drivers/iommu/iommufd/coherency.o drivers/vfio/coherency.o drivers/vfio/group_coherency.o'
 
 die() {
 	echo "error: $*" >&2

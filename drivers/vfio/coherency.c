@@ -3,16 +3,14 @@
  * Tracks which VFIO files own a device whose DMA is non-coherent.
  *
  * A file has a list of watches. When a device is bound through the file, they
- * are added to iommufd's source for that device. A group in a VFIO container has
- * no such source: it counts as non-coherent if its IOMMU cannot enforce
- * coherency.
+ * are added to iommufd's source for that device. What has no such source is in
+ * group_coherency.c.
  *
  * Adding and removing a watch never waits for dev_set->lock or group_lock: KVM
  * holds a VM's lock then, and drivers take a VM's lock inside dev_set->lock. A
  * watched file stays open until its watches are removed.
  */
 #include <linux/cleanup.h>
-#include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/seq_file.h>
 #include <linux/vfio.h>
@@ -25,83 +23,11 @@ void vfio_coherency_init(struct vfio_coherency *coherency)
 	INIT_LIST_HEAD(&coherency->watches);
 }
 
-#if IS_ENABLED(CONFIG_VFIO_GROUP)
-void vfio_coherency_group_init(struct vfio_group *group)
-{
-	vfio_coherency_init(&group->coherency.file);
-	iommufd_coherency_source_init(&group->coherency.container, NULL);
-}
-
-static struct vfio_group_coherency *group_coherency(struct vfio_group *group)
-{
-	return &group->coherency;
-}
-
-static int group_count(struct vfio_group *group,
-		       struct iommufd_coherency_source *source, const char *type)
-{
-	return iommufd_coherency_count(source,
-				       &(struct iommufd_coherency_attachment){
-						.type = type,
-						.id = iommu_group_id(group->iommu_group),
-				       });
-}
-
-/*
- * Called before the group enters a VFIO container, after it has left one, and
- * before one of its devices is opened. Returns a watch's refusal, and then
- * nothing has changed. Leaving is never refused.
- */
-int vfio_coherency_group_container(struct vfio_group *group, bool container)
-{
-	struct vfio_group_coherency *coherency = &group->coherency;
-	bool incapable = container && !vfio_group_enforced_coherent(group);
-	int rc = 0;
-
-	lockdep_assert_held(&group->group_lock);
-	if (incapable && !coherency->incapable)
-		rc = group_count(group, &coherency->container, "container");
-	else if (!incapable && coherency->incapable)
-		iommufd_coherency_uncount(&coherency->container);
-	if (!rc)
-		coherency->incapable = incapable;
-	return rc;
-}
-
-static struct vfio_group_coherency *noiommu_coherency(struct vfio_device *vdev)
-{
-	return vfio_device_is_noiommu(vdev) ? &vdev->group->coherency : NULL;
-}
-
-static int noiommu_count(struct vfio_device *vdev)
-{
-	return group_count(vdev->group, &vdev->group->coherency.noiommu,
-			   "no-iommu");
-}
-#else
-static struct vfio_group_coherency *group_coherency(struct vfio_group *group)
-{
-	return NULL;
-}
-
-static struct vfio_group_coherency *noiommu_coherency(struct vfio_device *vdev)
-{
-	return NULL;
-}
-
-static int noiommu_count(struct vfio_device *vdev)
-{
-	return 0;
-}
-#endif
-
 /* NULL for what is not bound to an iommufd */
 static struct iommufd_coherency_source *device_source(struct vfio_device *vdev)
 {
-	struct vfio_group_coherency *noiommu = noiommu_coherency(vdev);
-
-	if (noiommu)
-		return noiommu->ictx ? &noiommu->noiommu : NULL;
+	if (vfio_device_is_noiommu(vdev))
+		return vfio_coherency_noiommu(vdev);
 	if (vdev->iommufd_device)
 		return iommufd_device_coherency(vdev->iommufd_device);
 	if (vdev->iommufd_access)
@@ -112,11 +38,15 @@ static struct iommufd_coherency_source *device_source(struct vfio_device *vdev)
 /* The group file binds the device files that VFIO_GROUP_GET_DEVICE_FD returns */
 static struct vfio_coherency *binder_coherency(struct vfio_device_file *df)
 {
-	return df->group ? &group_coherency(df->group)->file : &df->coherency;
+	return df->group ? &vfio_group_coherency(df->group)->file : &df->coherency;
 }
 
-static int coherency_bound(struct vfio_coherency *coherency,
-			   struct iommufd_coherency_source *source)
+/*
+ * A device was bound through the file, and is what the file's watches watch from
+ * now on. Fails with the refusal of one of them.
+ */
+int vfio_coherency_follow(struct vfio_coherency *coherency,
+			  struct iommufd_coherency_source *source)
 {
 	struct vfio_file_watch *fw;
 	LIST_HEAD(watches);
@@ -136,7 +66,8 @@ static int coherency_bound(struct vfio_coherency *coherency,
 	return 0;
 }
 
-static void coherency_unbind(struct vfio_coherency *coherency)
+/* Undoes vfio_coherency_follow() */
+void vfio_coherency_unfollow(struct vfio_coherency *coherency)
 {
 	struct vfio_file_watch *fw;
 
@@ -156,29 +87,15 @@ static void coherency_unbind(struct vfio_coherency *coherency)
 int vfio_coherency_bound(struct vfio_device_file *df)
 {
 	struct vfio_device *vdev = df->device;
-	struct vfio_group_coherency *noiommu = noiommu_coherency(vdev);
 	int rc;
 
 	lockdep_assert_held(&vdev->dev_set->lock);
-	if (!noiommu) {
-		rc = coherency_bound(binder_coherency(df), device_source(vdev));
-		if (rc)
-			vdev->ops->unbind_iommufd(vdev);
-		return rc;
-	}
-	iommufd_coherency_source_init(&noiommu->noiommu,
-				      iommufd_ctx_coherency(df->iommufd));
-	/* Cannot fail: nothing is counted in this source yet */
-	coherency_bound(&noiommu->file, &noiommu->noiommu);
-	rc = noiommu_count(vdev);
-	if (rc) {
-		coherency_unbind(&noiommu->file);
-		return rc;
-	}
-	/* The group may lose its container before the device is unbound */
-	noiommu->ictx = df->iommufd;
-	iommufd_ctx_get(noiommu->ictx);
-	return 0;
+	if (vfio_device_is_noiommu(vdev))
+		return vfio_coherency_noiommu_bound(df);
+	rc = vfio_coherency_follow(binder_coherency(df), device_source(vdev));
+	if (rc)
+		vdev->ops->unbind_iommufd(vdev);
+	return rc;
 }
 
 /*
@@ -187,18 +104,15 @@ int vfio_coherency_bound(struct vfio_device_file *df)
  */
 void vfio_coherency_unbind(struct vfio_device_file *df)
 {
-	struct vfio_group_coherency *noiommu = noiommu_coherency(df->device);
+	struct vfio_device *vdev = df->device;
 
-	lockdep_assert_held(&df->device->dev_set->lock);
-	if (noiommu)
-		iommufd_coherency_uncount(&noiommu->noiommu);
-	else
-		df->device->ops->detach_ioas(df->device);
-	coherency_unbind(binder_coherency(df));
-	if (noiommu) {
-		iommufd_ctx_put(noiommu->ictx);
-		noiommu->ictx = NULL;
+	lockdep_assert_held(&vdev->dev_set->lock);
+	if (vfio_device_is_noiommu(vdev)) {
+		vfio_coherency_noiommu_unbind(df);
+		return;
 	}
+	vdev->ops->detach_ioas(vdev);
+	vfio_coherency_unfollow(binder_coherency(df));
 }
 
 /**
@@ -228,7 +142,7 @@ int vfio_file_watch_coherency(struct file *file, struct vfio_file_watch *fw,
 	int rc;
 
 	if (group) {
-		fw->coherency = &group_coherency(group)->file;
+		fw->coherency = &vfio_group_coherency(group)->file;
 	} else if (file->f_op == &vfio_device_fops) {
 		df = file->private_data;
 		group = df->group;
@@ -239,7 +153,7 @@ int vfio_file_watch_coherency(struct file *file, struct vfio_file_watch *fw,
 	} else {
 		return -EINVAL;
 	}
-	container = group ? &group_coherency(group)->container : NULL;
+	container = group ? &vfio_group_coherency(group)->container : NULL;
 	iommufd_coherency_watch_init(&fw->bound, ops, data);
 	iommufd_coherency_watch_init(&fw->container, ops, data);
 	fw->container_refused = false;

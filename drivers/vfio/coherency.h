@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * State of, and hooks for, drivers/vfio/coherency.c, all of them nothing where
- * KVM does not follow the coherency of iommufd attachments.
+ * State of, and hooks for, coherency.c and group_coherency.c, all of them nothing
+ * where KVM does not follow the coherency of iommufd attachments.
  */
 #ifndef __VFIO_COHERENCY_H
 #define __VFIO_COHERENCY_H
@@ -43,6 +43,23 @@ void vfio_coherency_group_init(struct vfio_group *group);
 int vfio_coherency_group_container(struct vfio_group *group, bool container);
 int vfio_coherency_bound(struct vfio_device_file *df);
 void vfio_coherency_unbind(struct vfio_device_file *df);
+
+/* Of coherency.c for group_coherency.c, and the other way round */
+int vfio_coherency_follow(struct vfio_coherency *coherency,
+			  struct iommufd_coherency_source *source);
+void vfio_coherency_unfollow(struct vfio_coherency *coherency);
+struct iommufd_coherency_source *vfio_coherency_noiommu(struct vfio_device *vdev);
+int vfio_coherency_noiommu_bound(struct vfio_device_file *df);
+void vfio_coherency_noiommu_unbind(struct vfio_device_file *df);
+#if IS_ENABLED(CONFIG_VFIO_GROUP)
+struct vfio_group_coherency *vfio_group_coherency(struct vfio_group *group);
+#else
+static inline struct vfio_group_coherency *
+vfio_group_coherency(struct vfio_group *group)
+{
+	return NULL;
+}
+#endif
 #else
 struct vfio_coherency {};
 struct vfio_group_coherency {};
