@@ -231,6 +231,15 @@ static void edge_flush_ipi(void *data)
 	atomic_inc(flushed);
 }
 
+/* Unlike with cpumask_or(), the vCPU may be setting and resetting bits meanwhile */
+static void add_mask(struct cpumask *cpus, const struct cpumask *dirty)
+{
+	unsigned int i;
+
+	for (i = 0; i < BITS_TO_LONGS(nr_cpu_ids); i++)
+		cpumask_bits(cpus)[i] |= READ_ONCE(cpumask_bits(dirty)[i]);
+}
+
 /* All CPUs whose caches can hold lines that a vCPU of the VM dirtied */
 static void unite_masks(struct cpumask *cpus, struct kvm *kvm)
 {
@@ -239,7 +248,7 @@ static void unite_masks(struct cpumask *cpus, struct kvm *kvm)
 
 	cpumask_clear(cpus);
 	kvm_for_each_vcpu(i, vcpu, kvm)
-		cpumask_or(cpus, cpus, vcpu->arch.wbinvd_dirty_mask);
+		add_mask(cpus, vcpu->arch.wbinvd_dirty_mask);
 }
 
 /*
