@@ -9,12 +9,11 @@
  * After ten seconds a held CPU continues by itself, and the release fails with ETIMEDOUT.
  */
 #include <linux/cpu.h>
-#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/smp.h>
+#include <linux/timekeeping.h>
 
-#define STEP_US		10
-#define LIMIT_US	(10 * USEC_PER_SEC)
+#define LIMIT_NS	(10 * NSEC_PER_SEC)
 
 /* Both under the mutex of this module's parameters */
 static int cpu_held = -1;
@@ -22,13 +21,17 @@ static bool wanted;
 
 static bool holding;
 
+/*
+ * The limit is of time, not of udelay()s: a vCPU that the host preempts while it calibrates
+ * its delay loop has udelay()s that are far too short.
+ */
 static void hold(void *unused)
 {
-	unsigned int us;
+	u64 end = ktime_get_mono_fast_ns() + LIMIT_NS;
 
 	WRITE_ONCE(holding, true);
-	for (us = 0; us < LIMIT_US && READ_ONCE(wanted); us += STEP_US)
-		udelay(STEP_US);
+	while (READ_ONCE(wanted) && ktime_get_mono_fast_ns() < end)
+		cpu_relax();
 	WRITE_ONCE(holding, false);
 }
 
