@@ -2,6 +2,8 @@
 /*
  * A VM with KVM's VFIO device, and the runner for tests that consist of steps with it.
  */
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -154,6 +156,20 @@ void pin_to_cpu(int cpu)
 	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpus), &cpus), "sched_setaffinity failed");
 }
 
+/* A VM's directory is removed with the VM: somebody may hold one that has no descriptor left */
+static bool a_vm_is_left(void)
+{
+	DIR *dir = opendir("/sys/kernel/debug/kvm");
+	struct dirent *entry;
+	bool left = false;
+
+	TEST_ASSERT(dir, "KVM's debugfs directory cannot be read");
+	while ((entry = readdir(dir)))
+		left |= !!isdigit(entry->d_name[0]);
+	closedir(dir);
+	return left;
+}
+
 int run_tests(const struct step_test *tests, size_t nr)
 {
 	int status, failed = 0;
@@ -184,6 +200,10 @@ int run_tests(const struct step_test *tests, size_t nr)
 		TEST_ASSERT(waitpid(pid, &status, 0) == pid, "waitpid failed");
 		/* The test may have died within a phase */
 		oracle_end();
+		if (a_vm_is_left()) {
+			printf("# a VM is left\n");
+			status = 1;
+		}
 		failed |= status;
 		printf("%sok %u - %s\n", status ? "not " : "", test_number, test_name);
 	}
