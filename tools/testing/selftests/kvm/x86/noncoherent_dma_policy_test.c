@@ -352,16 +352,20 @@ static void wait_for_vms(struct vm *vms, unsigned int nr)
 		wait_for_floods(&vms[i].v, 1);
 }
 
-/*
- * vCPUs that execute WBINVD all the time, each on a CPU of its own if there are enough.
- * Pins the caller, which takes their permission away, to another CPU.
- */
+/* vCPUs that execute WBINVD all the time, each on a CPU of its own if there are enough */
 struct flood {
 	unsigned int nr;
 	unsigned int first_cpu;
 	unsigned int rounds;
 };
 
+/*
+ * If KVM did not wait, a flush would be too late in one of some tens of rounds. An argument
+ * is the number of them for a kernel on which each takes long.
+ */
+static unsigned int race_rounds = 10 * ROUNDS;
+
+/* Pins the caller, which takes the vCPUs' permission away, to a CPU beside theirs */
 static struct flood flood_prepare(void)
 {
 	unsigned int nr_cpus = get_nprocs();
@@ -369,11 +373,10 @@ static struct flood flood_prepare(void)
 	pin_self(nr_cpus - 1);
 	if (nr_cpus < WBINVD_GUEST_FIRST_CPU + FLOODERS)
 		return (struct flood) { .nr = 1, .rounds = ROUNDS };
-	/* If KVM did not wait, a flush would be too late in one of some tens of rounds */
 	return (struct flood) {
 		.nr = FLOODERS,
 		.first_cpu = WBINVD_GUEST_FIRST_CPU,
-		.rounds = 10 * ROUNDS,
+		.rounds = race_rounds,
 	};
 }
 
@@ -625,8 +628,11 @@ static void test_visibility(void)
 	passed("statistics, debugfs, eventfd and tracepoints agree");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1)
+		race_rounds = atoi_positive("Number of rounds", argv[1]);
+
 	/* Counts are exact on one CPU: a WBINVD flushes every CPU that the vCPU ran on */
 	pin_self(0);
 
