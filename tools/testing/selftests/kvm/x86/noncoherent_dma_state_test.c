@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "assert_errno.h"
 #include "kvm_util.h"
 #include "mock_device.h"
 #include "noncoherent_dma.h"
@@ -153,7 +154,7 @@ static void test_file(void)
 	TEST_ASSERT(!fstat(vm.state, &st) && (st.st_mode & 07777) == 0400 && !st.st_uid,
 		    "the file is not root's with mode 0400");
 	fd = state_open(vm.vm, O_WRONLY);
-	TEST_ASSERT(write(fd, "off\n", 4) < 0 && errno == EINVAL, "the file can be written");
+	ASSERT_ERRNO(write(fd, "off\n", 4), EINVAL);
 	close(fd);
 	expect(&vm, HEAD("off"));
 	coherency_policy(vm.vm, KVM_NONCOHERENT_DMA_FORBID);
@@ -211,7 +212,7 @@ static void test_attachments(void)
 
 	/* A refused attachment is not shown */
 	coherency_policy(vm.vm, KVM_NONCOHERENT_DMA_FORBID);
-	TEST_ASSERT(__mock_attach(&mock, mock.ioas) < 0 && errno == EPERM, "FORBID");
+	ASSERT_ERRNO(__mock_attach(&mock, mock.ioas), EPERM);
 	expect(&vm, "permission: off\npolicy: forbid\nloosest policy: follow\n"
 	       "source: iommufd %ld\n", id);
 
@@ -284,9 +285,9 @@ static void test_keeps_nothing(void)
 	TEST_ASSERT(read(vm.state, text, 20) == 20, "read: %s", strerror(errno));
 	close(vm.device);
 	kvm_vm_free(vm.vm);
-	TEST_ASSERT(access(path, F_OK) && errno == ENOENT, "the open file keeps the VM");
-	TEST_ASSERT(pread(vm.state, text, sizeof(text), 0) < 0 && errno == EIO,
-		    "a VM that is gone can be read");
+	/* The open file keeps no VM, and one that is gone cannot be read */
+	ASSERT_ERRNO(access(path, F_OK), ENOENT);
+	ASSERT_ERRNO(pread(vm.state, text, sizeof(text), 0), EIO);
 	close(vm.state);
 	mock_iommufd_close(&mock);
 	passed("an open file keeps no VM");
