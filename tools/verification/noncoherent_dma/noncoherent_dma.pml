@@ -33,7 +33,7 @@
  *
  * Properties are numbered; ONLY=n checks the n-th alone. MUTATE_x breaks the
  * protocol in one place; the comment at each says how, and which property has
- * to notice: scripts/test.d/30-model.sh reads "MUTATE_x: PROPERTY VARIANT".
+ * to notice: scripts/test.d/05-model.sh reads "MUTATE_x: PROPERTY VARIANT".
  */
 
 #define NO_GAP		1	/* DMA possible: permission is on, edge work done */

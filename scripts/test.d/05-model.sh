@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The model of non-coherent DMA under a running VM: its properties hold in every state,
 # the searches reach all states that matter, and each mutation violates a property.
+# It needs no kernel, so it comes first and runs while the kernel's source is fetched.
 set -eu
 
 # shellcheck source=scripts/lib.sh
