@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # modules.sh [path|image]: makes the modules for a stock Debian kernel, the newest on
-# offer or KVER; with FLAVOR=base from unpatched sources. With "path" prints the
-# lib/modules directory that they are installed in, with "image" the kernel they are for.
+# offer or KVER; with FLAVOR=base from unpatched sources, beside the kernel's own KVM.
+# With "path" prints the lib/modules directory that they are installed in, with "image"
+# the kernel they are for.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -30,6 +31,7 @@ esac
 
 # What an initramfs needs of the stock kernel beside them: our tests' root file systems
 others='virtio_pci 9pnet_virtio 9p ext4 virtio_blk'
+[ "$FLAVOR" = release ] || others="$others kvm kvm-intel kvm-amd"
 
 inputs() {
 	echo "$KVM_IOMMUFD_CHOICE $others"
