@@ -11,7 +11,7 @@ set -eu
 FLAVOR=$(built_flavor "$FLAVOR")
 case $FLAVOR in
 base) ;;
-release | debug | kcsan | coverage | off)
+release | debug | coverage | off)
 	[ -d "$TOP/patches/$BASE" ] ||
 		die "there are no patches for Linux $BASE here: FLAVOR=base builds it unpatched" ;;
 *) die "FLAVOR=$FLAVOR is not a flavor: use release, debug, kcsan, off or base" ;;

@@ -38,10 +38,12 @@ object_tree() {
 	echo "$(source_tree "$1")/obj-$(built_flavor "$1")"
 }
 
-# built_flavor FLAVOR: with COVERAGE=1 the release kernel counts what is executed
+# built_flavor FLAVOR: the release kernel can look for data races, as which kcsan is booted;
+# with COVERAGE=1 it counts what is executed
 built_flavor() {
 	case $1:${COVERAGE:-0} in
 	release:1) echo coverage ;;
+	kcsan:*) echo release ;;
 	*) echo "$1" ;;
 	esac
 }

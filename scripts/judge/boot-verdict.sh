@@ -4,7 +4,7 @@
 # Sourced after lib.sh.
 # shellcheck disable=SC2034 # boot_status is for scripts that source this
 
-splat='BUG:|WARNING:|KASAN|UBSAN|KCSAN|Oops|Kernel panic|general protection fault'
+splat='BUG:|WARNING:|KASAN|UBSAN|KCSAN:|Oops|Kernel panic|general protection fault'
 splat="$splat|possible circular locking|possible recursive|possible irq lock inversion"
 splat="$splat|inconsistent lock state|suspicious RCU|INFO: task|INFO: rcu|detected stall"
 splat="$splat|INFO: trying to register non-static key|DEBUG_LOCKS_WARN_ON|refcount_t:"
@@ -25,11 +25,12 @@ promises() {
 		^Lock dependency validator:
 		^init: lockdep is on
 	EOF
-	kcsan) cat <<-'EOF' ;;
-		^kcsan: selftest: ([0-9]+)/\1 tests passed
-	EOF
 	esac
 	case $1:" ${2-} " in
+	release:*" kcsan.early_enable=1 "*) cat <<-'EOF' ;;
+		^kcsan: enabled early
+		^kcsan: selftest: ([0-9]+)/\1 tests passed
+	EOF
 	debug:*" kmemleak=off "*) ;;
 	debug:*) cat <<-'EOF' ;;
 		^kmemleak: Kernel memory leak detector initialized
@@ -112,7 +113,7 @@ boot_failed() {
 # printed about data races is for somebody else to judge
 boot_complaint() {
 	[ -e "$1" ] || return 0
-	boot_line=$(grep -anE "$splat" "$1" | case $2 in races) grep -v -e 'BUG: KCSAN: ' -e 'kcsan: ' ;; *) cat ;; esac |
+	boot_line=$(grep -anE "$splat" "$1" | case $2 in races) grep -v 'BUG: KCSAN: ' ;; *) cat ;; esac |
 		sed -n '1s/:.*//p')
 	if [ -n "$boot_line" ]; then
 		{

@@ -26,7 +26,9 @@ uninstrumented() {
 	done
 }
 
-grep -aqE 'kcsan: selftest: ([0-9]+)/\1 tests passed' "$console" || die "KCSAN was off (log: $console)"
+for promise in 'enabled early' 'selftest: ([0-9]+)/\1 tests passed'; do
+	grep -aqE "kcsan: $promise" "$console" || die "KCSAN was off (log: $console)"
+done
 (ours) > "${console%/*}/ours"
 [ -s "${console%/*}/ours" ] || die "$objects has none of this project's functions"
 blind=$(uninstrumented | paste -sd ' ')

@@ -21,6 +21,11 @@ export KBUILD_BUILD_USER=kvm-iommufd KBUILD_BUILD_HOST=kvm-iommufd
 ours=$(printf '%s ' $our_objects; printf '%%/%s ' $our_objects)
 covered="\$(if \$(filter $ours,\$@),y)"
 raced="\$(if \$(filter $ours,\$@),y,n)"
+# KASAN and UBSAN stay out of code that has nothing to do with objects of this project. By
+# the environment, so that makefiles which turn them off for themselves still do.
+elsewhere='drivers/acpi/% drivers/pnp/% drivers/tty/% net/% fs/9p/% fs/netfs/% fs/proc/%'
+elsewhere="$elsewhere arch/x86/events/% arch/x86/kernel/% arch/x86/pci/%"
+export KASAN_SANITIZE="\$(if \$(filter $elsewhere,\$@),n)" UBSAN_SANITIZE="\$(if \$(filter $elsewhere,\$@),n)"
 # An image that assembly includes is not seen by the compiler cache
 # shellcheck disable=SC2016 # for make to expand
 cached='$(if $(filter %.S,$<),,ccache )gcc'

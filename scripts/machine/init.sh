@@ -54,7 +54,7 @@ done
 
 # What tells that the kernel is on the watch: by the end of a long run the messages of
 # the programs may have pushed it out of the kernel's log
-dmesg | grep -e '^kcsan: selftest:' -e '^kmemleak: Kernel memory leak detector' \
+dmesg | grep -e '^kcsan: ' -e '^kmemleak: Kernel memory leak detector' \
 	-e '^kasan: KernelAddressSanitizer' -e '^Lock dependency validator:' > /dev/console
 
 case " $cmdline " in
@@ -88,6 +88,11 @@ tidy() {
 	echo 1 > tracing_on
 }
 
+# Seconds since boot
+seconds() {
+	cut -d. -f1 /proc/uptime
+}
+
 for word in $cmdline; do
 	case $word in
 	run=*) ;;
@@ -95,12 +100,14 @@ for word in $cmdline; do
 	esac
 	program=$(echo "${word#run=}" | tr , ' ')
 	echo "run: $program"
+	began=$(seconds)
 	cd /tmp || exit
 	# The words are the program's arguments; one that hangs does not keep the others
 	# shellcheck disable=SC2086
 	timeout -s KILL "$limit" $program
 	result=$?
 	echo "exit: $result ${program%% *}"
+	echo "init: it took $(($(seconds) - began)) s"
 	[ $result = 0 ] || tidy 2> /dev/null
 done
 
@@ -110,11 +117,6 @@ case " $cmdline " in
 	setsid cttyhack sh
 	;;
 esac
-
-# Seconds since boot
-seconds() {
-	cut -d. -f1 /proc/uptime
-}
 
 leaks=/sys/kernel/debug/kmemleak
 ended=$(seconds)

@@ -204,19 +204,21 @@ watched() {
 	printf '%s\n' 'kasan: KernelAddressSanitizer initialized' \
 		'Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar' \
 		'kmemleak: Kernel memory leak detector initialized (mem pool available: 11628)' \
-		'kcsan: selftest: 3/3 tests passed' ${2+"$2"} > "$scratch/console.log"
+		'kcsan: enabled early' 'kcsan: selftest: 3/3 tests passed' ${2+"$2"} > "$scratch/console.log"
 	printf '%s\n' 'init: searched for leaks, 7 s' 'init: lockdep is on' 'init: powering off' > "$scratch/output.log"
-	verdict "$1"
+	verdict "$1" "$races_words"
 }
+races_words='snoop=on kcsan.early_enable=1'
 works "a debug kernel that is on the watch passes" watched debug
-works "a kcsan kernel that is on the watch passes" watched kcsan
-for promise in kasan: Lock 'kmemleak: Kernel' 'init: searched' 'init: lockdep' kcsan:; do
+works "a release kernel that looks for races passes" watched release
+for promise in kasan: Lock 'kmemleak: Kernel' 'init: searched' 'init: lockdep' 'kcsan: enabled' 'kcsan: selftest'; do
 	kernel_flavor=debug
-	[ "$promise" != kcsan: ] || kernel_flavor=kcsan
+	[ "${promise#kcsan}" = "$promise" ] || kernel_flavor=release
 	watched $kernel_flavor
 	sed -i "/^$promise/d" "$scratch/console.log" "$scratch/output.log"
-	fails "a $kernel_flavor kernel that does not say \"$promise\" is noticed" "does not say: ^$promise" verdict $kernel_flavor
+	fails "a $kernel_flavor kernel that does not say \"$promise\" is noticed" "does not say: ^$promise" verdict $kernel_flavor "$races_words"
 done
+works "a release kernel that is not to look for races need not" verdict release snoop=on
 watched debug
 sed -i '/leak/d' "$scratch/console.log" "$scratch/output.log"
 works "a debug kernel that is not to look for leaks need not" verdict debug 'snoop=on kmemleak=off'
@@ -229,6 +231,17 @@ for complaint in 'BUG kmalloc-64 (Not tainted): Right Redzone overwritten' \
 	fails "\"$complaint\" is noticed" "the kernel complained" watched release "$complaint"
 done
 
+# died BYTES: a kernel that died behind them
+died() {
+	printf '[ 1.0] Oops: int3: 0000 [#1] PREEMPT SMP\n[ 1.1] Code: %s\n[ 2.0] Code: 00 <00>\n' "$1" > "$scratch/console.log"
+	stale_breakpoint "$scratch/console.log"
+}
+alive_after() {
+	! died "$1"
+}
+works "a breakpoint that QEMU executes after it is gone is recognised" died '0f 85 eb <3c> 4d'
+works "a breakpoint that is there is the kernel's own" alive_after '0f 85 cc <3c> 4d'
+
 # races [OBJECT]: what is compiled for KCSAN, OBJECT without it
 races() {
 	echo 'void ours(int *p) { *p = 1; }' > "$scratch/ours.c"
@@ -239,7 +252,7 @@ races() {
 		# shellcheck disable=SC2086 # none or one word
 		cc -c $looked_at -o "$scratch/$object" "$scratch/ours.c"
 	done
-	echo 'kcsan: selftest: 3/3 tests passed' > "$scratch/console.log"
+	printf 'kcsan: %s\n' 'enabled early' 'selftest: 3/3 tests passed' > "$scratch/console.log"
 	[ $# -lt 2 ] || echo "$2" >> "$scratch/console.log"
 	"$scripts/judge/kcsan-tap.sh" "$scratch" "$scratch/console.log"
 }
@@ -248,6 +261,23 @@ fails "an object that KCSAN does not look at is noticed" "KCSAN looks at no acce
 	races virt/kvm/vfio.o
 fails "a data race is noticed" "not ok 1 - data race in theirs / ours" \
 	races '' 'BUG: KCSAN: data-race in theirs / ours'
+
+# accesses [OBJECT]: what is compiled for KASAN, OBJECT without it
+accesses() {
+	echo 'void ours(int *p) { *p = 1; }' > "$scratch/ours.c"
+	mkdir -p "$scratch/kasan"
+	for object in ${our_objects:?} $(sed -n "/^core='/,/'$/{s/^core='//;s/'$//;p}" "$scripts/judge/kasan-tap.sh"); do
+		mkdir -p "$scratch/kasan/${object%/*}"
+		looked_at=-fsanitize=kernel-address
+		[ "$object" != "${1-}" ] || looked_at=
+		# shellcheck disable=SC2086 # none or one word
+		cc -c $looked_at -o "$scratch/kasan/$object" "$scratch/ours.c"
+	done
+	"$scripts/judge/kasan-tap.sh" "$scratch/kasan"
+}
+works "objects that KASAN looks at pass" accesses
+fails "an object that KASAN does not look at is noticed" "KASAN looks at no access in lib/xarray.o" \
+	accesses lib/xarray.o
 
 # bench COUNT PHASE: COUNT in the second round of phase 1, and PHASE has a name
 bench() {

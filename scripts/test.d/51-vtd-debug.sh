@@ -15,6 +15,7 @@ set -eu
 unit=vtd
 leaks=${LEAKS:-no}
 boot_vtd debug off
+! wanted debug || "$TOP/scripts/judge/kasan-tap.sh" "$(object_tree debug)" || failed=1
 ! named debug || boot_vtd debug on
 
 exit "$failed"
