@@ -134,19 +134,6 @@ static bool kernel_complained(char *why, size_t size)
 	return false;
 }
 
-static unsigned int vms_alive(void)
-{
-	DIR *stats = opendir("/sys/kernel/debug/kvm");
-	struct dirent *entry;
-	unsigned int nr = 0;
-
-	TEST_ASSERT(stats, "KVM has no directory in debugfs");
-	while ((entry = readdir(stats)))
-		nr += entry->d_name[0] != '.' && !!strchr(entry->d_name, '-');
-	closedir(stats);
-	return nr;
-}
-
 static bool check_leftovers(char *why, size_t size)
 {
 	unsigned int i, alive = vms_alive();

@@ -165,6 +165,20 @@ static inline bool vm_state_has(struct kvm_vm *vm, const char *fmt, ...)
 	return found;
 }
 
+/* Returns how many VMs there are, of all processes: each has a directory in debugfs */
+static inline unsigned int vms_alive(void)
+{
+	DIR *vms = opendir("/sys/kernel/debug/kvm");
+	struct dirent *entry;
+	unsigned int nr = 0;
+
+	TEST_ASSERT(vms, "KVM has no directory in debugfs");
+	while ((entry = readdir(vms)))
+		nr += entry->d_name[0] != '.' && !!strchr(entry->d_name, '-');
+	closedir(vms);
+	return nr;
+}
+
 #define TRACING "/sys/kernel/tracing/"
 
 static inline void trace_write(const char *file, const char *text)

@@ -2,8 +2,6 @@
 /*
  * A VM with KVM's VFIO device, and the runner for tests that consist of steps with it.
  */
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -18,6 +16,7 @@
 #include <linux/vfio.h>
 
 #include "kvm_util.h"
+#include "noncoherent_dma.h"
 #include "oracle.h"
 #include "processor.h"
 #include "test_util.h"
@@ -156,20 +155,6 @@ void pin_to_cpu(int cpu)
 	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpus), &cpus), "sched_setaffinity failed");
 }
 
-/* A VM's directory is removed with the VM: somebody may hold one that has no descriptor left */
-static bool a_vm_is_left(void)
-{
-	DIR *dir = opendir("/sys/kernel/debug/kvm");
-	struct dirent *entry;
-	bool left = false;
-
-	TEST_ASSERT(dir, "KVM's debugfs directory cannot be read");
-	while ((entry = readdir(dir)))
-		left |= !!isdigit(entry->d_name[0]);
-	closedir(dir);
-	return left;
-}
-
 int run_tests(const struct step_test *tests, size_t nr)
 {
 	int status, failed = 0;
@@ -200,7 +185,8 @@ int run_tests(const struct step_test *tests, size_t nr)
 		TEST_ASSERT(waitpid(pid, &status, 0) == pid, "waitpid failed");
 		/* The test may have died within a phase */
 		oracle_end();
-		if (a_vm_is_left()) {
+		/* Somebody may hold one that has no descriptor left */
+		if (vms_alive()) {
 			printf("# a VM is left\n");
 			status = 1;
 		}
