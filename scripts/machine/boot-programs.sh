@@ -55,8 +55,8 @@ stale_breakpoint() {
 # boot_machine OUT FILES WORDS [boot-qemu.sh's other options]: boots the kernel of
 # boot_kernel with FILES, a list of words, in its initramfs. OUT gets the logs.
 #
-# Debian's kernels are tickless. With a periodic tick, which QEMU's APIC repeats by itself,
-# a CPU whose interrupt QEMU has lost gets the next one: see "nudge" in init.sh.
+# QEMU's APIC repeats a periodic tick by itself: a CPU whose interrupt QEMU has lost gets the
+# next one. Whoever programs each tick anew sleeps on: see "nudge" in init.sh.
 boot_machine() {
 	machine_out=$1 machine_files=$2 machine_words=$3 machine_boots=0
 	shift 3
@@ -64,7 +64,7 @@ boot_machine() {
 	"$TOP/scripts/machine/initramfs.sh" -m "$boot_modroot" "$machine_out.gz" $machine_files
 	# shellcheck disable=SC2086 # none or one word
 	until "$TOP/scripts/machine/boot-qemu.sh" $boot_how -k "$boot_image" -i "$machine_out.gz" -o "$machine_out" \
-		-x "${boot_how:+nudge nohz=off highres=off }$boot_races$([ "$leaks" = yes ] || echo 'kmemleak=off ')$machine_words" "$@"; do
+		-x "${boot_how:+nudge }nohz=off highres=off $boot_races$([ "$leaks" = yes ] || echo 'kmemleak=off ')$machine_words" "$@"; do
 		machine_boots=$((machine_boots + 1))
 		if [ "$machine_boots" -gt 2 ] || ! stale_breakpoint "$machine_out/console.log"; then
 			return 1

@@ -79,6 +79,7 @@ esac
 tidy() {
 	hold=/sys/module/hold_cpu/parameters/cpu
 	[ ! -e $hold ] || echo -1 > $hold
+	echo 0 > /sys/module/rcupdate/parameters/rcu_cpu_stall_suppress
 	cd /sys/kernel/tracing || return
 	echo 0 > events/enable
 	for filter in events/kvm/*/filter; do

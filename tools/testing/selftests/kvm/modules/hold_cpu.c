@@ -6,14 +6,14 @@
  *	echo 2 > /sys/module/hold_cpu/parameters/cpu	returns when CPU 2 is held
  *	echo -1 > /sys/module/hold_cpu/parameters/cpu	releases it
  *
- * After ten seconds a held CPU continues by itself, and the release fails with ETIMEDOUT.
+ * After a minute a held CPU continues by itself, and the release fails with ETIMEDOUT.
  */
 #include <linux/cpu.h>
 #include <linux/module.h>
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
 
-#define LIMIT_NS	(10 * NSEC_PER_SEC)
+#define LIMIT_NS	(60ULL * NSEC_PER_SEC)
 
 /* Both under the mutex of this module's parameters */
 static int cpu_held = -1;
