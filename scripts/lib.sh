@@ -20,6 +20,11 @@ export BASE FLAVOR TOP CACHE LC_ALL
 our_objects='arch/x86/kvm/noncoherent_dma.o virt/kvm/vfio.o virt/kvm/coherency.o virt/kvm/vfio_coherency.o
 virt/kvm/iommufd/device.o virt/kvm/iommufd/source.o
 drivers/iommu/iommufd/coherency.o drivers/vfio/coherency.o drivers/vfio/group_coherency.o'
+# What accesses what those allocate
+# shellcheck disable=SC2034 # for who sources this
+core_objects='kernel/locking/mutex.o kernel/sched/build_utility.o kernel/rcu/tree.o kernel/kthread.o
+lib/xarray.o lib/refcount.o fs/eventfd.o fs/file_table.o fs/seq_file.o drivers/iommu/iommu.o
+drivers/iommu/iommufd/device.o drivers/vfio/vfio_main.o virt/kvm/kvm_main.o arch/x86/kvm/x86.o'
 
 die() {
 	echo "error: $*" >&2

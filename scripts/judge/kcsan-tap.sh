@@ -7,8 +7,11 @@
 # kcsan-tap.sh OBJECTS CONSOLE
 set -eu
 
+scripts=$(dirname "$(dirname "$(readlink -f "$0")")")
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$(readlink -f "$0")")/../lib.sh"
+. "$scripts/lib.sh"
+# shellcheck source=scripts/judge/instrumented.sh
+. "$scripts/judge/instrumented.sh"
 
 objects=$1 console=$2
 
@@ -18,20 +21,14 @@ ours() {
 	nm $our_objects | awk '$2 ~ /^[tT]$/ { sub(/\..*/, "", $3); print $3 }' | sort -u
 }
 
-# Built without them, no race in it is ever seen
-uninstrumented() {
-	cd "$objects"
-	for object in $our_objects; do
-		nm "$object" | grep -qE ' U __tsan_(volatile_|unaligned_)?(read|write)' || echo "$object"
-	done
-}
-
 for promise in 'enabled early' 'selftest: ([0-9]+)/\1 tests passed'; do
 	grep -aqE "kcsan: $promise" "$console" || die "KCSAN was off (log: $console)"
 done
 (ours) > "${console%/*}/ours"
 [ -s "${console%/*}/ours" ] || die "$objects has none of this project's functions"
-blind=$(uninstrumented | paste -sd ' ')
+# Without the calls no race in it is ever seen
+# shellcheck disable=SC2086 # a list of words
+blind=$(cd "$objects" && uninstrumented '__tsan_(volatile_|unaligned_)?(read|write)' $our_objects | paste -sd ' ')
 [ -z "$blind" ] || die "KCSAN looks at no access in $blind"
 
 tr -d '\r' < "$console" | awk '

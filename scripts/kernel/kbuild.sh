@@ -25,7 +25,8 @@ raced="\$(if \$(filter $ours,\$@),y,n)"
 # the environment, so that makefiles which turn them off for themselves still do.
 elsewhere='drivers/acpi/% drivers/pnp/% drivers/tty/% net/% fs/9p/% fs/netfs/% fs/proc/%'
 elsewhere="$elsewhere arch/x86/events/% arch/x86/kernel/% arch/x86/pci/%"
-export KASAN_SANITIZE="\$(if \$(filter $elsewhere,\$@),n)" UBSAN_SANITIZE="\$(if \$(filter $elsewhere,\$@),n)"
+KASAN_SANITIZE="\$(if \$(filter $elsewhere,\$@),n)"
+export KASAN_SANITIZE UBSAN_SANITIZE="$KASAN_SANITIZE"
 # An image that assembly includes is not seen by the compiler cache
 # shellcheck disable=SC2016 # for make to expand
 cached='$(if $(filter %.S,$<),,ccache )gcc'

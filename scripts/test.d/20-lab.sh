@@ -242,16 +242,24 @@ alive_after() {
 works "a breakpoint that QEMU executes after it is gone is recognised" died '0f 85 eb <3c> 4d'
 works "a breakpoint that is there is the kernel's own" alive_after '0f 85 cc <3c> 4d'
 
-# races [OBJECT]: what is compiled for KCSAN, OBJECT without it
-races() {
+# compiled SANITIZER WITHOUT OBJECT...: compiles each for SANITIZER, but for WITHOUT
+compiled() {
+	sanitizer=$1 without=$2
+	shift 2
 	echo 'void ours(int *p) { *p = 1; }' > "$scratch/ours.c"
-	for object in ${our_objects:?}; do
+	for object; do
 		mkdir -p "$scratch/${object%/*}"
-		looked_at=-fsanitize=thread
-		[ "$object" != "${1-}" ] || looked_at=
+		looked_at=-fsanitize=$sanitizer
+		[ "$object" != "$without" ] || looked_at=
 		# shellcheck disable=SC2086 # none or one word
 		cc -c $looked_at -o "$scratch/$object" "$scratch/ours.c"
 	done
+}
+
+# races [OBJECT [LINE]]: a machine that looks for them, not in OBJECT, and whose kernel says LINE
+races() {
+	# shellcheck disable=SC2086 # a list of words
+	compiled thread "${1-}" ${our_objects:?}
 	printf 'kcsan: %s\n' 'enabled early' 'selftest: 3/3 tests passed' > "$scratch/console.log"
 	[ $# -lt 2 ] || echo "$2" >> "$scratch/console.log"
 	"$scripts/judge/kcsan-tap.sh" "$scratch" "$scratch/console.log"
@@ -262,18 +270,11 @@ fails "an object that KCSAN does not look at is noticed" "KCSAN looks at no acce
 fails "a data race is noticed" "not ok 1 - data race in theirs / ours" \
 	races '' 'BUG: KCSAN: data-race in theirs / ours'
 
-# accesses [OBJECT]: what is compiled for KASAN, OBJECT without it
+# accesses [OBJECT]: a kernel that looks at them, not in OBJECT
 accesses() {
-	echo 'void ours(int *p) { *p = 1; }' > "$scratch/ours.c"
-	mkdir -p "$scratch/kasan"
-	for object in ${our_objects:?} $(sed -n "/^core='/,/'$/{s/^core='//;s/'$//;p}" "$scripts/judge/kasan-tap.sh"); do
-		mkdir -p "$scratch/kasan/${object%/*}"
-		looked_at=-fsanitize=kernel-address
-		[ "$object" != "${1-}" ] || looked_at=
-		# shellcheck disable=SC2086 # none or one word
-		cc -c $looked_at -o "$scratch/kasan/$object" "$scratch/ours.c"
-	done
-	"$scripts/judge/kasan-tap.sh" "$scratch/kasan"
+	# shellcheck disable=SC2086 # lists of words
+	compiled kernel-address "${1-}" ${our_objects:?} ${core_objects:?}
+	"$scripts/judge/kasan-tap.sh" "$scratch"
 }
 works "objects that KASAN looks at pass" accesses
 fails "an object that KASAN does not look at is noticed" "KASAN looks at no access in lib/xarray.o" \
