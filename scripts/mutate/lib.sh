@@ -30,7 +30,7 @@ tree_key() {
 		cd "$1" || exit
 		echo "${KERNEL_SRC-} $("$TOP/scripts/kernel/choose.sh")"
 		gcc -dumpfullversion
-		find Makefile VERSION arch configs dkms drivers include scripts virt tools samples \
+		find Makefile VERSION arch configs dkms drivers include patches scripts virt tools samples \
 			-path tools/testing/mutations -prune -o -type f -print0 |
 			sort -z | xargs -0 sha256sum
 	) | sha256sum | cut -d ' ' -f 1
