@@ -22,7 +22,7 @@ help:
 # help:                     test-upstream, leaks in more units, longer races and fuzzing, and
 # help:                     the packages in real Debian systems
 # help:   make check        the checks of the sources alone: checkpatch, sparse, W=1, kernel-doc,
-# help:                     the uAPI headers as C and C++, shellcheck
+# help:                     the uAPI headers as C and C++, shellcheck, the documents
 # help:   make check-link   every combination of KVM and IOMMUFD as y and m links
 # help:   make bench        kernel instructions per operation, beside the unpatched kernel;
 # help:                     EDGE_GIB=4 adds edges of a guest with so much memory in small pages
