@@ -4,7 +4,7 @@
 BASE ?= 6.12
 FLAVOR ?= release
 export BASE FLAVOR KVER KERNEL_SRC NO_INSTALL JOBS COMPARE EDGE_GIB
-export MACHINE CPUS RUN ONLY SHARD DURATION SEED MACHINES PROGRAM UPDATE_CORPUS
+export MACHINE CPUS RUN ONLY SHARD DURATION SEED MACHINES PROGRAM UPDATE_CORPUS FROM
 export TOP := $(CURDIR)
 
 help:
@@ -26,6 +26,8 @@ help:
 # help:   make check-link   every combination of KVM and IOMMUFD as y and m links
 # help:   make bench        kernel instructions per operation, beside the unpatched kernel;
 # help:                     EDGE_GIB=4 adds edges of a guest with so much memory in small pages
+# help:   make readme       runs make demo and make bench, and puts what they print into README.md;
+# help:                     FROM=dir takes dir/demo.txt and dir/bench.txt of earlier runs
 # help:   make mutate       breaks the kernel code on purpose, in one way after another, and prints
 # help:                     which test catches which, and which should have;
 # help:                     MUTATIONS="30-name 41-name" tries only those, SHARD=1/3 each third,
@@ -82,6 +84,9 @@ check-link:
 bench:
 	@scripts/bench.sh
 
+readme:
+	@scripts/readme.sh
+
 mutate:
 	@scripts/mutate.sh $(MUTATIONS)
 
@@ -130,4 +135,4 @@ clean:
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test test-all check check-link bench fuzz mutate coverage test-upstream test-deb test-debian kernel kernel-path modules modules-path image-path boot check-bases deb clean distclean
+.PHONY: help demo test test-all check check-link bench readme fuzz mutate coverage test-upstream test-deb test-debian kernel kernel-path modules modules-path image-path boot check-bases deb clean distclean

@@ -7,7 +7,7 @@ set -eu
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 need_packages g++ python3 shellcheck sparse
-for part in docs source build; do
+for part in docs readme source build; do
 	"$TOP/scripts/check/$part.sh" || echo "status $part"
 done | awk '
 	/^(not )?ok / {
