@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kvm-coherency: why a VM's WBINVD flushes the caches of the host. See kvm-coherency(8). */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "root.h"
+#include "text.h"
+
+static const char usage[] =
+	"usage: kvm-coherency list [--interval SECONDS] [--json]\n";
+
+static noreturn void wrong(void)
+{
+	fputs(usage, stderr);
+	exit(3);
+}
+
+static double seconds(const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	/* Also not a number that is none */
+	if (end == text || *end || !(value >= 0 && value <= 3600))
+		wrong();
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option words[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "interval", required_argument, NULL, 'i' },
+		{ "help", no_argument, NULL, 'h' },
+		/* For tests: what /proc and /sys are below */
+		{ "root", required_argument, NULL, 'R' },
+		{}
+	};
+	struct options options = { .interval = 1 };
+	bool interval = false;
+	const char *command;
+	int word;
+
+	while ((word = getopt_long(argc, argv, "ji:h", words, NULL)) != -1) {
+		switch (word) {
+		case 'j':
+			options.json = true;
+			break;
+		case 'i':
+			options.interval = seconds(optarg);
+			interval = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		case 'R':
+			root = optarg;
+			break;
+		default:
+			wrong();
+		}
+	}
+	if (optind == argc)
+		wrong();
+	command = argv[optind++];
+	if (interval && strcmp(command, "list"))
+		wrong();
+	if (argc != optind)
+		wrong();
+
+	if (!strcmp(command, "list"))
+		list(&options);
+	else
+		wrong();
+	if (fflush(stdout) || ferror(stdout))
+		die("what was found could not be written");
+	return 0;
+}
