@@ -15,5 +15,6 @@ struct options {
 };
 
 void list(const struct options *options);
+void explain(const struct options *options, const char *vm);
 
 #endif

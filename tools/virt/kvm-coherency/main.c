@@ -10,7 +10,8 @@
 #include "text.h"
 
 static const char usage[] =
-	"usage: kvm-coherency list [--interval SECONDS] [--json]\n";
+	"usage: kvm-coherency list [--interval SECONDS] [--json]\n"
+	"       kvm-coherency explain VM [--json]\n";
 
 static noreturn void wrong(void)
 {
@@ -68,11 +69,13 @@ int main(int argc, char **argv)
 	command = argv[optind++];
 	if (interval && strcmp(command, "list"))
 		wrong();
-	if (argc != optind)
+	if (argc - optind != !strcmp(command, "explain"))
 		wrong();
 
 	if (!strcmp(command, "list"))
 		list(&options);
+	else if (!strcmp(command, "explain"))
+		explain(&options, argv[optind]);
 	else
 		wrong();
 	if (fflush(stdout) || ferror(stdout))
