@@ -11,7 +11,8 @@
 
 static const char usage[] =
 	"usage: kvm-coherency list [--interval SECONDS] [--json]\n"
-	"       kvm-coherency explain VM [--json]\n";
+	"       kvm-coherency explain VM [--json]\n"
+	"       kvm-coherency watch [--count EVENTS] [--json]\n";
 
 static noreturn void wrong(void)
 {
@@ -30,11 +31,22 @@ static double seconds(const char *text)
 	return value;
 }
 
+static unsigned long events(const char *text)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (end == text || *end || *text == '-' || !value)
+		wrong();
+	return value;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option words[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "interval", required_argument, NULL, 'i' },
+		{ "count", required_argument, NULL, 'n' },
 		{ "help", no_argument, NULL, 'h' },
 		/* For tests: what /proc and /sys are below */
 		{ "root", required_argument, NULL, 'R' },
@@ -45,7 +57,7 @@ int main(int argc, char **argv)
 	const char *command;
 	int word;
 
-	while ((word = getopt_long(argc, argv, "ji:h", words, NULL)) != -1) {
+	while ((word = getopt_long(argc, argv, "ji:n:h", words, NULL)) != -1) {
 		switch (word) {
 		case 'j':
 			options.json = true;
@@ -53,6 +65,9 @@ int main(int argc, char **argv)
 		case 'i':
 			options.interval = seconds(optarg);
 			interval = true;
+			break;
+		case 'n':
+			options.count = events(optarg);
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -69,6 +84,8 @@ int main(int argc, char **argv)
 	command = argv[optind++];
 	if (interval && strcmp(command, "list"))
 		wrong();
+	if (options.count && strcmp(command, "watch"))
+		wrong();
 	if (argc - optind != !strcmp(command, "explain"))
 		wrong();
 
@@ -76,6 +93,8 @@ int main(int argc, char **argv)
 		list(&options);
 	else if (!strcmp(command, "explain"))
 		explain(&options, argv[optind]);
+	else if (!strcmp(command, "watch"))
+		watch(&options);
 	else
 		wrong();
 	if (fflush(stdout) || ferror(stdout))
