@@ -19,5 +19,6 @@ struct options {
 void list(const struct options *options);
 void explain(const struct options *options, const char *vm);
 void watch(const struct options *options);
+void check(const struct options *options);
 
 #endif

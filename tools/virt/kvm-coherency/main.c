@@ -12,7 +12,8 @@
 static const char usage[] =
 	"usage: kvm-coherency list [--interval SECONDS] [--json]\n"
 	"       kvm-coherency explain VM [--json]\n"
-	"       kvm-coherency watch [--count EVENTS] [--json]\n";
+	"       kvm-coherency watch [--count EVENTS] [--json]\n"
+	"       kvm-coherency check [--json]\n";
 
 static noreturn void wrong(void)
 {
@@ -95,6 +96,8 @@ int main(int argc, char **argv)
 		explain(&options, argv[optind]);
 	else if (!strcmp(command, "watch"))
 		watch(&options);
+	else if (!strcmp(command, "check"))
+		check(&options);
 	else
 		wrong();
 	if (fflush(stdout) || ferror(stdout))

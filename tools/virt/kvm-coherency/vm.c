@@ -10,7 +10,7 @@
 #include "vm.h"
 
 #define KVM_DEBUGFS	"/sys/kernel/debug/kvm"
-#define FOLLOWS_NOT	"this kernel's KVM does not follow coherency."
+#define FOLLOWS_NOT	"this kernel's KVM does not follow coherency. \"kvm-coherency check\" works here, too."
 
 static const char *const counts[] = {
 	"noncoherent_dma_edges", "wbinvd_flushed", "wbinvd_ignored",
