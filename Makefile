@@ -47,7 +47,7 @@ help:
 # help:                     MACHINE (vtd, vtd-snoop, amd, none); RUN=program,arg runs one of the
 # help:                     selftests, or a file, instead
 # help:   make check-bases  the queue on every 6.12.y that Debian's suites offer
-# help:   make deb          builds the Debian packages in build/deb/: kvm-iommufd-dkms, -dev
+# help:   make deb          builds the Debian packages in build/deb/: kvm-iommufd-dkms, -dev, kvm-coherency
 # help:   make kernel       builds the kernel
 # help:   make kernel-path  prints the bzImage that make kernel makes with the same words
 # help:   make clean        removes build/

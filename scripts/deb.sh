@@ -13,11 +13,13 @@ tree=$work/kvm-iommufd-$version
 
 deb_text() { echo "building packages"; }
 
-need_packages build-essential debhelper dpkg-dev lintian
+need_packages build-essential debhelper dpkg-dev libjson-c-dev libpci-dev libsmartcols-dev libtracefs-dev \
+	libtraceevent-dev lintian pkg-config
 rm -rf "$work"
 mkdir -p "$out" "$tree" "$LOGS"
 (cd "$TOP" && cp -r --preserve=mode arch drivers include virt patches dkms debian samples Documentation VERSION COPYING "$tree/" &&
-	cp --parents tools/virt/kvm-iommufd-status* tools/testing/selftests/kvm/include/oracle.h "$tree/")
+	cp -r --parents tools/virt tools/testing/selftests/kvm/include/oracle.h "$tree/")
+make -s -C "$tree/tools/virt/kvm-coherency" clean
 # An editor's and quilt's leavings
 find "$tree" \( -name '*~' -o -name '.*.swp' -o -name '*.orig' -o -name '*.rej' \) -delete
 
