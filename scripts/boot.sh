@@ -36,6 +36,9 @@ for file in "$selftests"/*; do
 	esac
 done
 
+# shellcheck disable=SC2046 # a list of words
+set -- "$@" $("$TOP/scripts/selftests/build-tool.sh")
+
 options="$machine_options -c ${CPUS:-2} -b -d 2"
 if [ -n "${RUN-}" ]; then
 	program=${RUN%%,*}

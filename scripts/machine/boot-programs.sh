@@ -3,7 +3,8 @@
 # For test units that boot the same programs on several machines; sourced after
 # lib.sh. The unit sets $unit to its name, $tests to programs that
 # scripts/selftests/build-kvm.sh makes, and optionally $modules to kernel modules of
-# scripts/selftests/build-kvm-modules.sh that they need. It exits with $failed.
+# scripts/selftests/build-kvm-modules.sh and $files to other files that they need. It exits
+# with $failed.
 # $machine names machines other than VT-d with or without snoop control in test points.
 #
 # ONLY=program in the environment boots that program alone, once: on the first machine
@@ -146,7 +147,8 @@ boot_unit() {
 	}
 	[ -z "${modules-}" ] || boot_modules=$("$TOP/scripts/selftests/build-kvm-modules.sh" "$boot_flavor")
 	boot_files=$(for boot_test in ${tests:?}; do echo "$boot_tests/$boot_test"; done
-		for boot_module in ${modules-}; do echo "$boot_modules/$boot_module.ko"; done)
+		for boot_module in ${modules-}; do echo "$boot_modules/$boot_module.ko"; done
+		echo "${files-}")
 	# Races have to be as likely as on the other kernels
 	[ -z "$boot_how" ] || boot_words="preempt=full $boot_words"
 

@@ -13,4 +13,8 @@ for dir in dev proc sys tmp; do
 done
 cp /tests/bios.bin /tmp
 
-exec /tests/stock_qemu_test -r $root -b /tmp/bios.bin -d 0000:00:05.0 "$1"
+case $1 in
+-) ;;
+*) set -- -e /tests/kvm-coherency "$1" ;;
+esac
+exec /tests/stock_qemu_test -r $root -b /tmp/bios.bin -d 0000:00:05.0 "$@"

@@ -12,8 +12,8 @@ vtd_words='run=/tests/iommufd_coherency_test run=/tests/iommufd_observe_test'
 vtd_words="$vtd_words run=/tests/iommufd_uapi_test,-T,feature_absent run=/tests/iommufd_policy_test"
 vtd_words="$vtd_words run=/tests/kvm_vfio_coherency_test"
 
-# boot_vtd FLAVOR SNOOP [WORDS]: kvm-vfio has more phases where it has more to deny, and
-# fewer on Debian's kernel, which has no mediated device to try
+# boot_vtd FLAVOR SNOOP [WORDS [PHASES]]: kvm-vfio has more phases where it has more to deny,
+# and fewer on Debian's kernel, which has no mediated device to try. WORDS have PHASES.
 boot_vtd() {
 	case $1-$2 in
 	stock-off) vtd_phases=444 ;;
@@ -21,5 +21,5 @@ boot_vtd() {
 	*-off) vtd_phases=449 ;;
 	*-on) vtd_phases=441 ;;
 	esac
-	boot_unit "$1" "$2" "$vtd_phases" "$vtd_words ${3-}" -d 2 -b
+	boot_unit "$1" "$2" $((vtd_phases + ${4-0})) "$vtd_words ${3-}" -d 2 -b
 }

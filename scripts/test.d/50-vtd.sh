@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Tests that need only real devices behind VT-d, on what users run: a stock kernel with
-# our modules.
+# our modules. What kvm-coherency says there, too.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -16,7 +16,9 @@ unit=vtd
 # Where only whole kernels are wanted
 flavor=stock
 wanted stock || flavor=release
-boot_vtd $flavor off run=/tests/iommufd_module_test
-boot_vtd $flavor on
+tests="$tests kvm_coherency_tool_test"
+files=$("$TOP/scripts/selftests/build-tool.sh")
+boot_vtd $flavor off "run=/tests/kvm_coherency_tool_test run=/tests/iommufd_module_test" 5
+boot_vtd $flavor on run=/tests/kvm_coherency_tool_test 5
 
 exit "$failed"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Debian's kernel with unpatched modules: it has none of the uAPI, and what kvm-vfio gets
-# wrong there.
+# Debian's kernel with unpatched modules: it has none of the uAPI, what kvm-vfio gets wrong
+# there, and what kvm-coherency can tell.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -11,8 +11,9 @@ set -eu
 
 unit=unpatched
 machine=unpatched
-tests='iommufd_uapi_test kvm_vfio_coherency_test'
-words='run=/tests/iommufd_uapi_test,-t,feature_absent run=/tests/kvm_vfio_coherency_test,holes'
+tests='iommufd_uapi_test kvm_vfio_coherency_test kvm_coherency_tool_test'
+files=$("$TOP/scripts/selftests/build-tool.sh")
+words='run=/tests/iommufd_uapi_test,-t,feature_absent run=/tests/kvm_vfio_coherency_test,holes run=/tests/kvm_coherency_tool_test,absent'
 
 boot_unit stock-base off 7 "$words"
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Who owns a device, shown on real devices behind the emulated VT-d and AMD-Vi. make
-# test-all adds the debug kernel behind a VT-d with snoop control.
+# test-all adds the debug kernel behind a VT-d with snoop control. On AMD-Vi also what
+# kvm-coherency says there, which is no matter of ownership but of the machine.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -29,7 +30,8 @@ vtd() {
 amd() {
 	wanted "$1" || return 0
 	unit=ownership-amd machine=AMD-Vi
-	boot_unit "$1" on 39 "bridged=no $words" -t 1500 -a -b \
+	tests='vfio_ownership_test kvm_coherency_tool_test' files=$("$TOP/scripts/selftests/build-tool.sh")
+	boot_unit "$1" on 44 "bridged=no $words run=/tests/kvm_coherency_tool_test,one" -t 1500 -a -b \
 		-- -device virtio-rng-pci,bus=br,addr=3.0
 	echo "ok 1 - $1, AMD-Vi: the IOMMU reports the DMA that it blocks # SKIP QEMU's amd-iommu does not"
 	echo "1..1"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # An unmodified QEMU inside the machine, with the device assigned by iommufd and
 # by type1, cold- and hot-plugged: how often does its guest's WBINVD flush the
-# host's caches? Also shows the unpatched kernel's results, in build/$BASE/test as well.
-# make test-all runs QEMU on the debug kernel.
+# host's caches, and does kvm-coherency know why? Also shows the unpatched kernel's
+# results, in build/$BASE/test as well. make test-all runs QEMU on the debug kernel.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -21,6 +21,7 @@ leaks=${LEAKS:-no}
 mkdir -p "$out"
 root=$("$scripts/machine/emulator.sh" -r)
 
+tool=$("$scripts/selftests/build-tool.sh")
 need_packages binutils gcc libc6-dev
 as --32 -o "$out/bios.o" "$TOP/tools/testing/qemu/wbinvd_bios.s"
 ld -m elf_i386 -Ttext 0 -o "$out/bios.elf" "$out/bios.o"
@@ -31,7 +32,8 @@ cc -std=gnu11 -O2 -Wall -Wextra -static -I"$selftests/include" \
 # boot FLAVOR SNOOP FLUSHES
 boot() {
 	boot_kernel "$1"
-	boot_machine "$out/$1-$2" "$out/stock_qemu_test $out/bios.bin $scripts/machine/stock-qemu-guest.sh" \
+	boot_machine "$out/$1-$2" \
+		"$out/stock_qemu_test $out/bios.bin $scripts/machine/stock-qemu-guest.sh $tool" \
 		"run=/tests/stock-qemu-guest.sh,$3" -s "$2" -t 1500 -- \
 		-virtfs "local,path=$root,mount_tag=stock,security_model=none,readonly=on,multidevs=remap"
 }

@@ -7,8 +7,9 @@
  * (tools/testing/qemu/wbinvd_bios.s, over COM1), and declares to the oracle how
  * often the host has to flush its caches while the guest executes 100 WBINVDs.
  *
- * Usage: stock_qemu_test [-t] [-r ROOT] -b BIOS -d PCI-ADDRESS FLUSHES
+ * Usage: stock_qemu_test [-t] [-e TOOL] [-r ROOT] -b BIOS -d BDF FLUSHES
  *   -t		only type1: QEMU before 9 does not support iommufd
+ *   TOOL	kvm-coherency, which has to know all this
  *   ROOT	where QEMU is installed (default "/")
  *   FLUSHES	expected while the device is attached: 100 where the IOMMU cannot
  *		enforce coherency, 0 where it can, "-" to only show them
@@ -46,7 +47,7 @@
 			"'host': '%s', 'iommufd': 'i0', 'bus': 'rp0', 'id': 'edu'}}"
 #define QMP_UNPLUG	"{'execute': 'device_del', 'arguments': {'id': 'edu'}}"
 
-static const char *root = "/", *bios, *bdf;
+static const char *root = "/", *bios, *bdf, *tool;
 static long attached = ORACLE_ANY, not_attached = ORACLE_ANY;
 static char by_type1[64], by_iommufd[80];
 static unsigned int phases;
@@ -226,6 +227,37 @@ static void shut_down(struct vmm *v)
 	reap(v);
 }
 
+static void said(const char *text, const char *wanted)
+{
+	if (!strstr(text, wanted))
+		errx(1, "%s does not say \"%s\" but\n%s", tool, wanted, text);
+}
+
+/* Does kvm-coherency agree, and know the device, though QEMU is in a root of its own? */
+static void tool_knows(struct vmm *v, bool on, bool type1)
+{
+	char command[256], text[8192], open_in[64];
+	size_t length;
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "%s explain %d 2>&1", tool, v->pid);
+	pipe = popen(command, "r");
+	if (!pipe)
+		err(1, "popen");
+	length = fread(text, 1, sizeof(text) - 1, pipe);
+	text[length] = 0;
+	if (pclose(pipe))
+		errx(1, "%s: %s", command, text);
+	said(text, on ? "Permission is on: " : "Permission is off, ");
+	if (!on)
+		return;
+	said(text, bdf);
+	said(text, type1 ? " is in a VFIO container since " : " of iommufd ");
+	snprintf(open_in, sizeof(open_in), " of process %d (qemu-system-x86)\n", v->pid);
+	said(text, type1 ? "the group is open as" : ", open as descriptor");
+	said(text, open_in);
+}
+
 /* The guest executes 100 WBINVDs */
 static void wbinvds(struct vmm *v, long expect, const char *name)
 {
@@ -233,6 +265,8 @@ static void wbinvds(struct vmm *v, long expect, const char *name)
 	say(v, 'w');
 	hear(v, 'w');
 	oracle_end();
+	if (tool)
+		tool_knows(v, expect > 0, !strncmp(name, "type1", 5));
 }
 
 static void reset(struct vmm *v)
@@ -334,10 +368,13 @@ int main(int argc, char **argv)
 	bool type1_alone = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "tr:b:d:")) > 0) {
+	while ((opt = getopt(argc, argv, "te:r:b:d:")) > 0) {
 		switch (opt) {
 		case 't':
 			type1_alone = true;
+			break;
+		case 'e':
+			tool = optarg;
 			break;
 		case 'r':
 			root = optarg;
@@ -353,7 +390,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (!bios || !bdf || optind != argc - 1)
-		errx(2, "usage: stock_qemu_test [-t] [-r ROOT] -b BIOS -d PCI-ADDRESS FLUSHES");
+		errx(2, "usage: stock_qemu_test [-t] [-e TOOL] [-r ROOT] -b BIOS -d BDF FLUSHES");
 	if (strcmp(argv[optind], "-")) {
 		attached = strtol(argv[optind], NULL, 10);
 		not_attached = 0;
