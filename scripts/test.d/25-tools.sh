@@ -83,7 +83,7 @@ list_table() {
 	same shown list --interval 0.01 <<'END'
 VM         PROCESS                 NAME  PERMISSION POLICY    FLUSHED IGNORED FLUSHED/S
 4200001-11 4200001 qemu-system-x86 web,1 on         follow    1200    7       0.0
-4200002-5  4200002 a\033[31m"\134  plain off        forbid    0       12      0.0
+4200012-5  4200002 a\033[31m"\134  plain off        forbid    0       12      0.0
 4200003-5  4200003 vmm             -     off        follow    0       0       0.0
 -          4200003 vmm             -     unknown    -         -       -       -
 -          4200004 vmm             -     unknown    -         -       -       -
@@ -97,7 +97,7 @@ END
 list_json() {
 	# shellcheck disable=SC2016 # jq's
 	same sh -c '"$1" --root "$2" list --json -i 0 | jq -c ".vms[1,3], .closed_processes"' - "$tool" "$tree" <<'END'
-{"vm":"4200002-5","pid":4200002,"process":"a\\033[31m\"\\134","name":"plain","descriptor":5,"permission":false,"policy":"forbid","loosest_policy":"no-wbinvd","type1_not_enforced":true,"edges":0,"wbinvd_flushed":0,"wbinvd_ignored":12}
+{"vm":"4200012-5","pid":4200002,"process":"a\\033[31m\"\\134","name":"plain","descriptor":5,"permission":false,"policy":"forbid","loosest_policy":"no-wbinvd","type1_not_enforced":true,"edges":0,"wbinvd_flushed":0,"wbinvd_ignored":12}
 {"vm":null,"pid":4200003,"process":"vmm","name":null,"descriptor":6}
 0
 END

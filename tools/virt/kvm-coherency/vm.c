@@ -294,7 +294,7 @@ static unsigned int listed_of(struct json_object *vms, pid_t pid)
 }
 
 /*
- * KVM names a directory after the process and the descriptor. A second VM gets none while
+ * KVM names a directory after a thread and the descriptor. A second VM gets none while
  * the first one lives, though its descriptor be closed: by another one, or by its vCPUs.
  * Which one of them has the directory cannot be told from here, only how many have not.
  */
@@ -324,15 +324,16 @@ struct json_object *vms_read(const struct open_files *files)
 	struct json_object *vms = json_list(), *vm;
 	DIR *dir = open_debugfs();
 	struct dirent *entry;
-	int pid, fd, end;
+	int tid, fd, end;
 
 	require_feature();
 	while ((entry = readdir(dir))) {
 		end = 0;
-		if (sscanf(entry->d_name, "%d-%d%n", &pid, &fd, &end) != 2 || !end ||
+		if (sscanf(entry->d_name, "%d-%d%n", &tid, &fd, &end) != 2 || !end ||
 		    entry->d_name[end])
 			continue;
-		vm = read_vm(entry->d_name, pid, fd);
+		/* KVM names it after the thread that made it */
+		vm = read_vm(entry->d_name, process_of_thread(tid), fd);
 		if (vm)
 			json_append(vms, vm);
 	}

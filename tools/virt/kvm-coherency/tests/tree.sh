@@ -124,7 +124,10 @@ mkdir -p dev
 has 3 "$PWD/dev/iommu"
 echo 'coherency-id:	3' >> proc/4200002/fdinfo/3
 has 5 anon_inode:kvm-vm
-vm 4200002-5 0 12 0 <<'VM'
+# Of the thread that made it
+mkdir proc/4200012
+printf 'Name:\tworker\nTgid:\t4200002\n' > proc/4200012/status
+vm 4200012-5 0 12 0 <<'VM'
 permission: off
 policy: forbid
 loosest policy: no-wbinvd
