@@ -43,6 +43,16 @@ object_tree() {
 	echo "$(source_tree "$1")/obj-$(built_flavor "$1")"
 }
 
+# kernel_files: our files that stand in the kernel under the same name. The wrapper linux/kvm.h
+# is for VMMs that are compiled against another kernel's headers, and what is said about
+# installing is about packages.
+kernel_files() {
+	(cd "$TOP" && find arch drivers include virt Documentation samples \
+		tools/testing/selftests tools/verification -type f \
+		! -path include/uapi/linux/kvm.h ! -path Documentation/install.md \
+		! -name '.*' ! -name '*~' ! -name '*.rej' 2> /dev/null) | sort
+}
+
 # built_flavor FLAVOR: the release kernel can look for data races, as which kcsan is booted;
 # with COVERAGE=1 it counts what is executed
 built_flavor() {

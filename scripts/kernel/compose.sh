@@ -15,14 +15,6 @@ state=$TOP/build/$BASE/composed-$(basename "$tree")
 queue=$TOP/patches/$BASE
 log=$LOGS/compose-$BASE-$(basename "$tree").log
 
-# The files here that stand in the kernel under the same name; the wrapper
-# linux/kvm.h is for VMMs that are compiled against another kernel's headers
-own_files() {
-	(cd "$TOP" && find arch drivers include virt Documentation samples \
-		tools/testing/selftests tools/verification -type f \
-		! -path include/uapi/linux/kvm.h ! -name '.*' ! -name '*~' ! -name '*.rej' 2> /dev/null) | sort
-}
-
 # The patches, or those of their variants, that fit the source
 patches() {
 	cat "$state/picked" 2> /dev/null || :
@@ -89,7 +81,7 @@ copy_source() {
 	if [ -n "${KERNEL_SRC-}" ]; then
 		{
 			printf '/%s\n' .git .pc 'obj-*'
-			[ "$FLAVOR" = base ] || { own_files; patched_files; applied_files; } | sed 's,^,/,'
+			[ "$FLAVOR" = base ] || { kernel_files; patched_files; applied_files; } | sed 's,^,/,'
 		} > "$state/exclude"
 		rsync -a --delete --exclude-from="$state/exclude" "$origin/" "$tree/" > "$log" 2>&1 ||
 			failed "$log" "$origin cannot be copied"
@@ -97,8 +89,8 @@ copy_source() {
 	echo "$origin" > "$state/origin"
 }
 
-link_own_files() {
-	own_files > "$state/links.new"
+link_kernel_files() {
+	kernel_files > "$state/links.new"
 	touch "$state/links"
 	comm -23 "$state/links" "$state/links.new" | while read -r file; do
 		[ ! -L "$tree/$file" ] || rm "$tree/$file"
@@ -159,7 +151,7 @@ queue_applied() {
 
 composed() {
 	[ -z "${KERNEL_SRC-}" ] && copied || return 1
-	[ "$FLAVOR" = base ] || { own_files | cmp -s - "$state/links" && queue_applied; }
+	[ "$FLAVOR" = base ] || { kernel_files | cmp -s - "$state/links" && queue_applied; }
 }
 
 apply_queue() {
@@ -205,5 +197,5 @@ fi
 [ "${1-}" != check ] || exit 1
 copy_source
 [ "$FLAVOR" != base ] || exit 0
-link_own_files
+link_kernel_files
 apply_queue
