@@ -46,6 +46,7 @@ help:
 # help:   make boot         a shell on FLAVOR (stock, stock-base, release, debug, kcsan, base) and
 # help:                     MACHINE (vtd, vtd-snoop, amd, none); RUN=program,arg runs one of the
 # help:                     selftests, or a file, instead
+# help:   make series       patches for maintainers in build/series/, with a cover letter
 # help:   make check-bases  the queue on every 6.12.y that Debian's suites offer
 # help:   make deb          builds the Debian packages in build/deb/: kvm-iommufd-dkms, -dev, kvm-coherency
 # help:   make kernel       builds the kernel
@@ -123,6 +124,9 @@ image-path:
 boot:
 	@scripts/boot.sh
 
+series:
+	@scripts/series.sh
+
 check-bases:
 	@scripts/check-bases.sh
 
@@ -135,4 +139,4 @@ clean:
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test test-all check check-link bench readme fuzz mutate coverage test-upstream test-deb test-debian kernel kernel-path modules modules-path image-path boot check-bases deb clean distclean
+.PHONY: help demo test test-all check check-link bench readme fuzz mutate coverage test-upstream test-deb test-debian kernel kernel-path modules modules-path image-path boot series check-bases deb clean distclean
