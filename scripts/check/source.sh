@@ -52,12 +52,13 @@ done
 
 # A queue of hooks: new code belongs into files of its own. What counts is by how much
 # files grow. iommufd's selftest is a test, which no kernel is built with that is in use;
-# the kernel's documents are no code; and fixes of upstream, which the series names, are
-# needed with and without this.
+# the kernel's documents and tools are no code of it; and fixes of upstream, which the
+# series names, are needed with and without this.
 added=$(cd "$queue" && grep -v '# a fix of upstream$' series | sed 's/#.*//' | xargs cat | awk '
 	/^(From:|diff|---) / { counts = 0 }
 	/^\+\+\+ / {
-		counts = /kvm|iommufd|virt\// && !/\/Documentation\/|iommufd\/(selftest\.c|iommufd_test\.h)$/
+		counts = /kvm|iommufd|virt\// &&
+			!/\/(Documentation|tools)\/|iommufd\/(selftest\.c|iommufd_test\.h)$/
 		next
 	}
 	/^\+/ && counts { n++ }

@@ -3,9 +3,9 @@
 # Builds our KVM selftests, static, against the composed tree's KVM selftest
 # library, and prints the directory that holds them.
 #
-# Files in tools/testing/selftests/kvm/x86 that include the library are tests; those
-# in lib/x86 are linked to each test. Linux 6.12 calls that directory x86_64; ours is
-# x86 on every base.
+# Files in tools/testing/selftests/kvm/x86 that include the library are tests, which the
+# kernel's makefile has to know, as well as those in lib/x86, which are linked to each.
+# Linux 6.12 calls that directory x86_64; ours is x86 on every base.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -26,15 +26,12 @@ need_packages gcc libc6-dev make
 
 cd "$TOP/tools/testing/selftests/kvm"
 tests=$(grep -l -E '"(kvm_util|test_util)\.h"' x86/*.c | sed 's/\.c$//' | paste -sd ' ')
-library=$(echo lib/x86/*.c)
 mkdir -p "$out"
 cd "$tree"
 
-# The library's makefile adds its own to these
+# As the kernel does it, but static
 # shellcheck disable=SC2046 # a list of words
-TEST_GEN_PROGS=$tests LIBKVM=$library \
-	make ARCH=x86 OUTPUT="$out" LDFLAGS=-static EXTRA_CFLAGS=-Iinclude/x86 \
-	KHDR_INCLUDES="-isystem $objects/usr/include" \
+make ARCH=x86 OUTPUT="$out" LDFLAGS=-static KHDR_INCLUDES="-isystem $objects/usr/include" \
 	-j"${JOBS:-$(nproc)}" $(for test in $tests; do echo "$out/$test"; done) > "$log" 2>&1 ||
 	failed "$log" "the KVM selftests did not build"
 echo "$out/x86"
