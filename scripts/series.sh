@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Makes patches for a maintainer of all that is here, in build/series/$BASE: of the queue and
 # our files, as series/$BASE splits them (series/README.md). Applies them by git am to a tree
-# that has only the files that they change, and compares it with the sum.
+# that has only the files that they change, and compares it with the sum. KVM_UNIT_TESTS is the
+# source of kvm-unit-tests, if the patches for it are to be tried as well.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -115,3 +116,4 @@ git am -q "$@" > "$log" 2>&1 || failed "$log" "git am does not take the series"
 [ "$(git rev-parse 'HEAD^{tree}')" = "$(git -C "$work/git" rev-parse 'HEAD^{tree}')" ] ||
 	die "git am has made another tree than the series"
 echo "$OUT: $# patches on Linux $version"
+[ -z "${KVM_UNIT_TESTS-}" ] || "$TOP/scripts/series/kvm-unit-tests.sh" "$KVM_UNIT_TESTS"
