@@ -9,7 +9,7 @@ set -eu
 # shellcheck source=scripts/judge/points.sh
 . "$TOP/scripts/judge/points.sh"
 
-need_packages git patch python3
+need_packages gcc git libc6-dev patch python3
 work=$TOP/build/$BASE/test/series
 out=$TOP/build/series/$BASE
 rm -rf "$work"
@@ -73,6 +73,9 @@ cover_letter() {
 	grep -q "^Subject: \[PATCH 00/$patches\]" "$letter" || echo "there are $patches patches"
 }
 silent "the cover letter has a base, a diffstat and a test report" "$work/log" cover_letter
+
+silent "the constants for syzkaller are those of the headers" "$work/log" \
+	"$TOP/scripts/series/syzkaller-consts.sh" "$(source_tree release)"
 
 # A queue of one patch and one file of ours, of which two functions enter one after the other
 mkdir -p "$work/split/tree/virt" "$work/split/queue" "$work/split/source" "$work/split/series"
