@@ -4,7 +4,7 @@
 BASE ?= 6.12
 FLAVOR ?= release
 export BASE FLAVOR KVER KERNEL_SRC NO_INSTALL JOBS COMPARE EDGE_GIB
-export MACHINE CPUS RUN ONLY SHARD DURATION SEED MACHINES PROGRAM UPDATE_CORPUS FROM KVM_UNIT_TESTS
+export MACHINE CPUS RUN ONLY SHARD DURATION SEED MACHINES PROGRAM UPDATE_CORPUS FROM KVM_UNIT_TESTS PATCHES
 export TOP := $(CURDIR)
 
 help:
@@ -47,6 +47,8 @@ help:
 # help:                     MACHINE (vtd, vtd-snoop, amd, none); RUN=program,arg runs one of the
 # help:                     selftests, or a file, instead
 # help:   make series       patches for maintainers in build/series/, with a cover letter
+# help:   make series-check does each of them stand alone: checkpatch, and what it leaves compiles;
+# help:                     PATCHES="9 10" checks only those
 # help:   make check-bases  the queue on every 6.12.y that Debian's suites offer
 # help:   make deb          builds the Debian packages in build/deb/: kvm-iommufd-dkms, -dev, kvm-coherency
 # help:   make kernel       builds the kernel
@@ -127,6 +129,9 @@ boot:
 series:
 	@scripts/series.sh
 
+series-check:
+	@scripts/series-check.sh
+
 check-bases:
 	@scripts/check-bases.sh
 
@@ -139,4 +144,4 @@ clean:
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test test-all check check-link bench readme fuzz mutate coverage test-upstream test-deb test-debian kernel kernel-path modules modules-path image-path boot series check-bases deb clean distclean
+.PHONY: help demo test test-all check check-link bench readme fuzz mutate coverage test-upstream test-deb test-debian kernel kernel-path modules modules-path image-path boot series series-check check-bases deb clean distclean
