@@ -13,15 +13,13 @@ root=$1 release=$2 out=$3 phases=$4
 selftests=$TOP/tools/testing/selftests/kvm
 work=$out/work
 mkdir -p "$out"
-need_packages binutils e2fsprogs gcc libc6-dev
+need_packages e2fsprogs gcc libc6-dev
 
 # What is mounted in it stays behind
 rm -rf "$work"
 need_space "$out" 8000 "a copy of $root and an image of it"
 cp -ax "$root" "$work"
-as --32 -o "$out/bios.o" "$TOP/tools/testing/qemu/wbinvd_bios.s"
-ld -m elf_i386 -Ttext 0 -o "$out/bios.elf" "$out/bios.o"
-objcopy -O binary "$out/bios.elf" "$work/srv/bios.bin"
+"$TOP/scripts/machine/bios.sh" "$work/srv/bios.bin"
 cc -std=gnu11 -O2 -Wall -Wextra -static -I"$selftests/include" \
 	-o "$work/srv/stock_qemu_test" "$selftests/x86/stock_qemu_test.c"
 cp "$TOP/scripts/debian/guest.sh" "$work/srv/guest.sh"

@@ -22,10 +22,8 @@ mkdir -p "$out"
 root=$("$scripts/machine/emulator.sh" -r)
 
 tool=$("$scripts/selftests/build-tool.sh")
-need_packages binutils gcc libc6-dev
-as --32 -o "$out/bios.o" "$TOP/tools/testing/qemu/wbinvd_bios.s"
-ld -m elf_i386 -Ttext 0 -o "$out/bios.elf" "$out/bios.o"
-objcopy -O binary "$out/bios.elf" "$out/bios.bin"
+need_packages gcc libc6-dev
+"$scripts/machine/bios.sh" "$out/bios.bin"
 cc -std=gnu11 -O2 -Wall -Wextra -static -I"$selftests/include" \
 	-o "$out/stock_qemu_test" "$selftests/x86/stock_qemu_test.c"
 
