@@ -41,7 +41,7 @@ help:
 # help:   make test-deb, make test-debian    the packages in Debian 12 and 13: installed,
 # help:                     upgraded, broken and removed; and booted, with Debian's QEMU as VMM
 # help:   make qemu         builds Debian 13's QEMU with the patches of contrib/qemu, in build/qemu/;
-# help:                     make qemu-path prints the program
+# help:                     make qemu-path prints the program; make test-qemu runs it in the machine
 # help:   make modules      builds the modules for Debian's own kernel; FLAVOR=base: from
 # help:                     unpatched sources
 # help:   make modules-path, make image-path    print where they and their kernel are
@@ -146,10 +146,13 @@ qemu:
 qemu-path:
 	@scripts/qemu.sh path
 
+test-qemu:
+	@scripts/test-qemu.sh
+
 clean:
 	@scripts/clean.sh
 
 distclean:
 	@scripts/clean.sh cache
 
-.PHONY: help demo test test-all check check-link bench readme fuzz mutate coverage test-upstream test-deb test-debian kernel kernel-path modules modules-path image-path boot series series-check check-bases deb qemu qemu-path clean distclean
+.PHONY: help demo test test-all check check-link bench readme fuzz mutate coverage test-upstream test-deb test-debian kernel kernel-path modules modules-path image-path boot series series-check check-bases deb qemu qemu-path test-qemu clean distclean

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Runs in the machine under test: mounts the host's directory with a stock QEMU, makes
-# it usable as a root directory, and runs the test with that QEMU.
-# stock-qemu-guest.sh FLUSHES
+# it usable as a root directory, and runs the test with that QEMU, or with another one of
+# our own, if it is there, and the stock one's libraries.
+# stock-qemu-guest.sh FLUSHES [TEST [OPTION...]]
 set -eu
 
 root=/root/stock
@@ -13,8 +14,20 @@ for dir in dev proc sys tmp; do
 done
 cp /tests/bios.bin /tmp
 
-case $1 in
--) ;;
-*) set -- -e /tests/kvm-coherency "$1" ;;
-esac
-exec /tests/stock_qemu_test -r $root -b /tmp/bios.bin -d 0000:00:05.0 "$@"
+flushes=$1
+shift
+if [ $# = 0 ]; then
+	set -- stock_qemu_test
+	case $flushes in
+	-) ;;
+	*) set -- "$@" -e /tests/kvm-coherency ;;
+	esac
+fi
+if [ -e /tests/qemu-system-x86_64 ]; then
+	cp /tests/qemu-system-x86_64 /tmp
+	set -- "$@" -q /tmp/qemu-system-x86_64
+fi
+
+test=$1
+shift
+exec "/tests/$test" "$@" -r $root -b /tmp/bios.bin -d 0000:00:05.0 "$flushes"

@@ -49,6 +49,8 @@ struct vmm {
 	size_t len;
 	char line[4096];	/* the unfinished last line from QMP */
 	bool deleted;		/* DEVICE_DELETED was received */
+	unsigned int changes;	/* events KVM_COHERENCY_CHANGE */
+	bool noncoherent;	/* what the last one said */
 };
 
 static inline int listen_at(const char *path)
@@ -122,6 +124,10 @@ static inline void qmp_read(struct vmm *v)
 
 	if (strstr(v->line, "\"DEVICE_DELETED\"") && strstr(v->line, "\"device\": \"edu\""))
 		v->deleted = true;
+	if (strstr(v->line, "\"KVM_COHERENCY_CHANGE\"")) {
+		v->changes++;
+		v->noncoherent = strstr(v->line, "\"noncoherent\": true");
+	}
 }
 
 /* Sends a command; it has to succeed */
@@ -133,6 +139,19 @@ static inline void qmp(struct vmm *v, const char *command)
 		if (!strncmp(v->line, "{\"error\"", 8))
 			errx(1, "QEMU: %s", v->line);
 	} while (strncmp(v->line, "{\"return\"", 9));
+}
+
+/* Sends a command; it has to fail, and QEMU to say @reason */
+static inline void qmp_fails(struct vmm *v, const char *command, const char *reason)
+{
+	dprintf(v->qmp, "%s\n", command);
+	do {
+		qmp_read(v);
+		if (!strncmp(v->line, "{\"return\"", 9))
+			errx(1, "QEMU did not refuse %s", command);
+	} while (strncmp(v->line, "{\"error\"", 8));
+	if (!strstr(v->line, reason))
+		errx(1, "QEMU refused %s, but not for \"%s\": %s", command, reason, v->line);
 }
 
 /* Runs a command of the human monitor. QEMU's answer has "Error" in it if it failed. */
