@@ -43,6 +43,7 @@ measure() {
 		die "the benchmark did not count everything on the kernel $1 (log: $work/$1.txt)"
 }
 
+mkdir -p "$work"
 make -s -C "$TOP" kernel FLAVOR=release BASE="$BASE" >&2
 selftests=$("$scripts/selftests/build-kvm.sh")
 measure stock-base
