@@ -86,23 +86,6 @@ static bool classify_device(unsigned int major, unsigned int minor, struct open_
 	return found;
 }
 
-static long long coherency_id(pid_t pid, int fd)
-{
-	FILE *info = root_file("/proc/%d/fdinfo/%d", pid, fd);
-	char *line = NULL;
-	long long id = -1;
-	size_t size = 0;
-
-	if (!info)
-		return -1;
-	while (getline(&line, &size, info) > 0)
-		if (sscanf(line, "coherency-id: %lld", &id) == 1)
-			break;
-	free(line);
-	fclose(info);
-	return id;
-}
-
 static bool classify(struct open_file *file)
 {
 	char *text = root_link("/proc/%d/fd/%d", file->pid, file->fd);
@@ -130,7 +113,8 @@ static bool classify(struct open_file *file)
 		found = classify_device(st.stx_rdev_major, st.stx_rdev_minor, file);
 	free(path);
 	if (found && file->kind == OPEN_IOMMUFD)
-		file->id = coherency_id(file->pid, file->fd);
+		file->id = root_number("coherency-id:", "/proc/%d/fdinfo/%d", file->pid,
+				       file->fd);
 	return found;
 }
 

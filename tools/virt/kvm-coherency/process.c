@@ -70,17 +70,7 @@ char *process_vm_name(pid_t pid)
 
 pid_t process_of_thread(pid_t tid)
 {
-	FILE *file = root_file("/proc/%d/status", tid);
-	char *line = NULL;
-	size_t size = 0;
-	pid_t pid = tid;
+	long long pid = root_number("Tgid:", "/proc/%d/status", tid);
 
-	if (!file)
-		return tid;
-	while (getline(&line, &size, file) > 0)
-		if (sscanf(line, "Tgid: %d", &pid) == 1)
-			break;
-	free(line);
-	fclose(file);
-	return pid;
+	return pid < 0 ? tid : pid;
 }

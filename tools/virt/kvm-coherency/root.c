@@ -104,6 +104,35 @@ char *root_line(const char *fmt, ...)
 	return line;
 }
 
+long long root_number(const char *key, const char *fmt, ...)
+{
+	char *path, *line = NULL, *end;
+	size_t length = strlen(key);
+	long long number = -1;
+	size_t size = 0;
+	va_list ap;
+	FILE *file;
+
+	va_start(ap, fmt);
+	path = below_root(fmt, ap);
+	va_end(ap);
+	file = fopen(path, "re");
+	drop(path);
+	if (!file)
+		return -1;
+	while (getline(&line, &size, file) > 0) {
+		if (strncmp(line, key, length))
+			continue;
+		number = strtoll(line + length, &end, 10);
+		if (end != line + length)
+			break;
+		number = -1;
+	}
+	free(line);
+	fclose(file);
+	return number;
+}
+
 const char *last_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
