@@ -61,7 +61,7 @@ boot_wait() {
 		run=*) echo "${boot_word#run=}" | tr , ' ' ;;
 		esac
 	done > "$2/programs"
-	rm -f "$2/silent"
+	rm -f "$2/silent" "$2/why"
 	trap 'kill "$boot_pid"; exit 130' HUP INT TERM
 	boot_watch "$2" "$4" > /dev/null &
 	boot_watcher=$!
@@ -99,13 +99,18 @@ boot_watch() {
 	kill "$boot_pid" 2> /dev/null || :
 }
 
+# boot_shown OUTDIR: what is said of a failure goes there as well, into "why", for the points
+boot_shown() {
+	tr -d '\r' | tee "$1/why" >&2
+}
+
 # boot_failed LOG WHAT
 boot_failed() {
 	{
 		echo "--- last lines of $1"
-		tail -n 20 "$1" | tr -d '\r'
-		echo "---"
-	} >&2
+		tail -n 20 "$1"
+		echo "--- $2"
+	} | boot_shown "$(dirname "$1")"
 	die "$2 (log: $1)"
 }
 
@@ -118,9 +123,9 @@ boot_complaint() {
 	if [ -n "$boot_line" ]; then
 		{
 			echo "--- first complaint of the kernel in $1"
-			sed -n "$boot_line,$((boot_line + 20))p" "$1" | tr -d '\r'
+			sed -n "$boot_line,$((boot_line + 20))p" "$1"
 			echo "---"
-		} >&2
+		} | boot_shown "$(dirname "$1")"
 		[ "$2" = tolerate ] || die "the kernel complained (log: $1)"
 	fi
 }

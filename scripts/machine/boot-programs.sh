@@ -9,8 +9,12 @@
 #
 # ONLY=program in the environment boots that program alone, once: on the first machine
 # of the unit that would run it, except for unpatched ones.
+# shellcheck disable=SC2034 # $failed is for the unit
 
-# shellcheck disable=SC2034 # the unit exits with it
+# shellcheck source=scripts/judge/emulator-faults.sh
+. "$TOP/scripts/judge/emulator-faults.sh"
+
+# The unit exits with it
 failed=0
 
 # boot_kernel FLAVOR: makes it, and leaves what boots it in boot_image, the root of its
@@ -43,16 +47,6 @@ boot_kernel() {
 # do so take it from LEAKS in the environment, and 46-leaks of make test-all sets that.
 : "${leaks:=yes}"
 
-# stale_breakpoint CONSOLE: did the kernel die of a breakpoint that was not there any more?
-# Debian's kernels rewrite themselves by way of breakpoints, as each first and last VM makes
-# them. QEMU rarely executes one after it is gone: the kernel then prints the byte behind
-# which it died, and that is none.
-stale_breakpoint() {
-	awk '/Oops: int3/ { died = 1 }
-		died && / Code: / { stale = / [0-9a-f][0-9a-f] </ && !/ cc </; exit }
-		END { exit !stale }' "$1"
-}
-
 # boot_machine OUT FILES WORDS [boot-qemu.sh's other options]: boots the kernel of
 # boot_kernel with FILES, a list of words, in its initramfs. OUT gets the logs.
 #
@@ -67,10 +61,9 @@ boot_machine() {
 	until "$TOP/scripts/machine/boot-qemu.sh" $boot_how -k "$boot_image" -i "$machine_out.gz" -o "$machine_out" \
 		-x "${boot_how:+nudge }nohz=off highres=off $boot_races$([ "$leaks" = yes ] || echo 'kmemleak=off ')$machine_words" "$@"; do
 		machine_boots=$((machine_boots + 1))
-		if [ "$machine_boots" -gt 2 ] || ! stale_breakpoint "$machine_out/console.log"; then
-			return 1
-		fi
-		echo "# QEMU executed a breakpoint that the kernel had removed: this machine boots again"
+		[ "$machine_boots" -le 2 ] || return 1
+		machine_fault=$(emulator_fault "$machine_out/console.log") || return 1
+		echo "# $machine_fault: this machine boots again"
 	done
 }
 
@@ -100,6 +93,7 @@ boot_judged() {
 	boot_left=
 	[ "$boot_result" = ok ] || boot_left=$(boot_behind "$boot_out" "$boot_words")
 	echo "$boot_result 1 - $boot_label: the machine ran to its end and the kernel did not complain"
+	[ "$boot_result" = ok ] || sed 's/^/# /' "$boot_out/why" 2> /dev/null || :
 	echo "1..1"
 	"$TOP/scripts/judge/oracle-tap.sh" -t ${judged_phases:+-p "$judged_phases"} -l "$boot_label" "$boot_out" ||
 		failed=1

@@ -103,7 +103,11 @@ fi
 [ -n "$terminal" ] || set -- -serial chardev:output -chardev "file,id=output,path=$outdir/output.log" "$@"
 [ -n "$terminal" ] || words="output=ttyS1 $words"
 
-# On a busy machine the kernel could take a late timer for a broken one, and panic
+# On a busy machine the kernel could take a late timer for a broken one, and panic. It could
+# also measure the TSC while QEMU stood still, by a factor of 100 wrong, and all its timeouts
+# with it, down to a soft lockup: it is told instead.
+khz=$("$scripts/machine/tsc-khz.sh")
+words="no_timer_check ${khz:+tsc_early_khz=$khz }$words"
 # Five-level paging would let KASAN report what is none: a kernel before 6.16 asks
 # the CPU's features which layout it has, while identify_cpu() collects them anew.
 set -- "$qemu" \
@@ -112,7 +116,7 @@ set -- "$qemu" \
 	-serial chardev:console -device "$iommu" \
 	-plugin "$plugin,out=$outdir/oracle.log,insns=$insns" \
 	-kernel "$kernel" -initrd "$initramfs" \
-	-append "console=ttyS0,115200 loglevel=5 panic=-1 oops=panic kmemleak=on no_timer_check pty.legacy_count=0 $words" \
+	-append "console=ttyS0,115200 loglevel=5 panic=-1 oops=panic kmemleak=on pty.legacy_count=0 $words" \
 	"$@"
 if [ -n "$terminal" ]; then
 	exec "$@" -chardev "stdio,id=console,mux=on,logfile=$outdir/console.log"

@@ -242,6 +242,21 @@ alive_after() {
 works "a breakpoint that QEMU executes after it is gone is recognised" died '0f 85 eb <3c> 4d'
 works "a breakpoint that is there is the kernel's own" alive_after '0f 85 cc <3c> 4d'
 
+# stalled CPU RIP: a kernel that says so of CPU 1, while that or another is at RIP
+stalled() {
+	printf '[ 31.7] %s\n' 'rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:' \
+		"NMI backtrace for cpu $1" "RIP: 0010:$2" \
+		"rcu: rcu_preempt kthread timer wakeup didn't happen for 5251 jiffies! g-1155 f0x0 RCU_GP_WAIT_FQS(5)" \
+		'rcu: 	Possible timer handling issue on cpu=1 timer-softirq=3' > "$scratch/console.log"
+	[ "$(emulator_fault "$scratch/console.log")" = "QEMU gave a CPU that slept no timer interrupt any more" ]
+}
+not_stalled() {
+	! stalled "$@"
+}
+works "a CPU that QEMU gives no timer interrupt in its sleep is recognised" stalled 1 pv_native_safe_halt+0xf/0x20
+works "a stall of a CPU that does not sleep is the kernel's own" not_stalled 1 native_queued_spin_lock_slowpath+0x2c7/0x2d0
+works "a stall while another CPU sleeps is the kernel's own" not_stalled 0 pv_native_safe_halt+0xf/0x20
+
 # compiled SANITIZER WITHOUT OBJECT...: compiles each for SANITIZER, but for WITHOUT
 compiled() {
 	sanitizer=$1 without=$2
