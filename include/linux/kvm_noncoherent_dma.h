@@ -5,6 +5,8 @@
 #ifndef __LINUX_KVM_NONCOHERENT_DMA_H
 #define __LINUX_KVM_NONCOHERENT_DMA_H
 
+#include <linux/export.h>
+#include <linux/kvm_types.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
@@ -13,6 +15,20 @@ struct iommufd_coherency_ops;
 struct kvm;
 struct kvm_coherency_status;
 struct seq_file;
+
+/*
+ * To whom KVM exports: to its vendor modules, and to kvm-iommufd. A kernel that
+ * cannot name modules in exports, or does not do so in KVM, exports to all.
+ */
+#ifndef EXPORT_SYMBOL_FOR_KVM_INTERNAL
+#define EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol) EXPORT_SYMBOL_GPL(symbol)
+#endif
+#ifdef EXPORT_SYMBOL_FOR_MODULES
+#define EXPORT_SYMBOL_FOR_KVM_IOMMUFD(symbol) \
+	EXPORT_SYMBOL_FOR_MODULES(symbol, "kvm-iommufd")
+#else
+#define EXPORT_SYMBOL_FOR_KVM_IOMMUFD(symbol) EXPORT_SYMBOL_GPL(symbol)
+#endif
 
 /*
  * An iommufd or VFIO file that was added to a VM, as the VM's debugfs shows it.

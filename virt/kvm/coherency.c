@@ -34,4 +34,4 @@ const struct iommufd_coherency_ops kvm_coherency_ops = {
 	.revoke = kvm_coherency_revoke,
 	.end = kvm_coherency_end,
 };
-EXPORT_SYMBOL_GPL(kvm_coherency_ops);
+EXPORT_SYMBOL_FOR_KVM_IOMMUFD(kvm_coherency_ops);

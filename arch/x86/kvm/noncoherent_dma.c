@@ -290,7 +290,7 @@ void kvm_noncoherent_dma_take_over(struct kvm *kvm, struct kvm *from)
 		cpumask_or(vcpu->arch.wbinvd_dirty_mask,
 			   vcpu->arch.wbinvd_dirty_mask, &nd->edge_cpus);
 }
-EXPORT_SYMBOL_GPL(kvm_noncoherent_dma_take_over);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_noncoherent_dma_take_over);
 
 /* With shadow paging KVM never honours guest PAT, so permission changes no SPTE */
 static bool permission_changes_sptes(struct kvm *kvm)
@@ -431,7 +431,7 @@ void kvm_arch_register_noncoherent_dma(struct kvm *kvm)
 	else
 		WRITE_ONCE(nd->sources, nd->sources + 1);
 }
-EXPORT_SYMBOL_GPL(kvm_arch_register_noncoherent_dma);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_arch_register_noncoherent_dma);
 
 static void source_revoke(struct kvm *kvm)
 {
@@ -472,7 +472,7 @@ void kvm_arch_unregister_noncoherent_dma(struct kvm *kvm)
 	source_revoke(kvm);
 	permission_off_if_revoked(kvm);
 }
-EXPORT_SYMBOL_GPL(kvm_arch_unregister_noncoherent_dma);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_arch_unregister_noncoherent_dma);
 
 /**
  * kvm_arch_has_noncoherent_dma - Does a VM have permission?
@@ -486,7 +486,7 @@ bool kvm_arch_has_noncoherent_dma(struct kvm *kvm)
 {
 	return READ_ONCE(kvm->arch.noncoherent_dma.sources);
 }
-EXPORT_SYMBOL_GPL(kvm_arch_has_noncoherent_dma);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_arch_has_noncoherent_dma);
 
 /**
  * kvm_arch_get_coherency_status - Report permission, policy and counts
@@ -518,7 +518,7 @@ void kvm_arch_get_coherency_status(struct kvm *kvm,
 		status->wbinvd_ignored += READ_ONCE(vcpu->stat.wbinvd_ignored);
 	}
 }
-EXPORT_SYMBOL_GPL(kvm_arch_get_coherency_status);
+EXPORT_SYMBOL_FOR_KVM_IOMMUFD(kvm_arch_get_coherency_status);
 
 /**
  * kvm_arch_set_coherency_eventfd - Set what is signalled at every edge
@@ -538,7 +538,7 @@ void kvm_arch_set_coherency_eventfd(struct kvm *kvm,
 	if (eventfd)
 		eventfd_ctx_put(eventfd);
 }
-EXPORT_SYMBOL_GPL(kvm_arch_set_coherency_eventfd);
+EXPORT_SYMBOL_FOR_KVM_IOMMUFD(kvm_arch_set_coherency_eventfd);
 
 static bool policy_is_left(struct kvm *kvm, int policy)
 {
@@ -613,7 +613,7 @@ void kvm_arch_list_coherency(struct kvm *kvm,
 	guard(mutex)(&kvm->arch.noncoherent_dma.entries_lock);
 	list_add_tail(&entry->item, &kvm->arch.noncoherent_dma.entries);
 }
-EXPORT_SYMBOL_GPL(kvm_arch_list_coherency);
+EXPORT_SYMBOL_FOR_KVM_IOMMUFD(kvm_arch_list_coherency);
 
 /**
  * kvm_arch_unlist_coherency - Undo kvm_arch_list_coherency()
@@ -626,7 +626,7 @@ void kvm_arch_unlist_coherency(struct kvm *kvm,
 	guard(mutex)(&kvm->arch.noncoherent_dma.entries_lock);
 	list_del(&entry->item);
 }
-EXPORT_SYMBOL_GPL(kvm_arch_unlist_coherency);
+EXPORT_SYMBOL_FOR_KVM_IOMMUFD(kvm_arch_unlist_coherency);
 
 /**
  * kvm_arch_coherency_not_enforced - Note that DMA which a VM's policy refuses goes on
