@@ -295,7 +295,8 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_noncoherent_dma_take_over);
 /* With shadow paging KVM never honours guest PAT, so permission changes no SPTE */
 static bool permission_changes_sptes(struct kvm *kvm)
 {
-	return tdp_enabled && kvm_mmu_may_ignore_guest_pat(kvm);
+	return tdp_enabled &&
+	       kvm_check_has_quirk(kvm, KVM_X86_QUIRK_IGNORE_GUEST_PAT);
 }
 
 /* The SPTEs that replace them honour guest PAT if there is permission */
