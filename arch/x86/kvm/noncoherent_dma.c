@@ -147,6 +147,19 @@ int kvm_noncoherent_dma_init(struct kvm *kvm)
 	return 0;
 }
 
+/**
+ * kvm_noncoherent_dma_forbid - Have a VM refuse non-coherent DMA for its lifetime
+ * @kvm: VM that is being made
+ *
+ * For vendor code whose VMs must keep their memory coherent, in its vm_init().
+ */
+void kvm_noncoherent_dma_forbid(struct kvm *kvm)
+{
+	kvm->arch.noncoherent_dma.policy = KVM_NONCOHERENT_DMA_FORBID;
+	kvm->arch.noncoherent_dma.ceiling = KVM_NONCOHERENT_DMA_FORBID;
+}
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_noncoherent_dma_forbid);
+
 void kvm_noncoherent_dma_destroy(struct kvm *kvm)
 {
 	kvm_arch_set_coherency_eventfd(kvm, NULL);

@@ -5,6 +5,7 @@
 #include <linux/kvm_host.h>
 
 int kvm_noncoherent_dma_init(struct kvm *kvm);
+void kvm_noncoherent_dma_forbid(struct kvm *kvm);
 void kvm_noncoherent_dma_create_debugfs(struct kvm *kvm);
 void kvm_noncoherent_dma_destroy(struct kvm *kvm);
 void kvm_noncoherent_dma_vcpu_load(struct kvm_vcpu *vcpu, int cpu);

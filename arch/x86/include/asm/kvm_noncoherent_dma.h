@@ -31,8 +31,7 @@ struct kvm_noncoherent_dma {
 	u32 policy;
 	/*
 	 * What the VM began with, than which policy cannot be looser: constant
-	 * once the VM is made. Vendor code whose VMs must keep their memory
-	 * coherent sets both to FORBID in its vm_init().
+	 * once the VM is made, see kvm_noncoherent_dma_forbid().
 	 */
 	u32 ceiling;
 	/* A source was refused whose DMA goes on; since policy refuses sources */
