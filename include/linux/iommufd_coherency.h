@@ -16,9 +16,6 @@ struct iommufd_device;
 struct iommufd_coherency_watch;
 struct seq_file;
 
-/* Namespace of the symbols that iommufd exports */
-#define IOMMUFD_NS IOMMUFD
-
 /**
  * struct iommufd_coherency_ops - What a watcher does about non-coherent DMA
  * @reserve: A source is about to become non-coherent. Returns 0, or a negative

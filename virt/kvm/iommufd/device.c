@@ -248,6 +248,7 @@ module_exit(kvm_iommufd_exit);
 
 /* KVM_DEV_TYPE_IOMMUFD, as a number: the alias is a string */
 MODULE_ALIAS("kvm-device-type-64");
-MODULE_IMPORT_NS(IOMMUFD_NS);
+/* As MODULE_IMPORT_NS() does, which takes a word or a string, by kernel */
+MODULE_INFO(import_ns, "IOMMUFD");
 MODULE_DESCRIPTION("KVM follows the DMA coherency of iommufd attachments");
 MODULE_LICENSE("GPL");

@@ -40,11 +40,11 @@ struct kvm_iommufd_source *kvm_iommufd_source_create(struct kvm *kvm,
 	source->entry.show = kvm_iommufd_source_show;
 	iommufd_coherency_watch_init(&source->watch, &kvm_coherency_ops, kvm);
 
-	kvm_arch_start_assignment(kvm);
+	assignment_begin(kvm);
 	rc = iommufd_watch_coherency(iommufd_ctx_coherency(ictx),
 				     &source->watch);
 	if (rc) {
-		kvm_arch_end_assignment(kvm);
+		assignment_end(kvm);
 		kfree(source);
 		return ERR_PTR(rc);
 	}
@@ -59,6 +59,6 @@ void kvm_iommufd_source_destroy(struct kvm_iommufd_source *source)
 	kvm_arch_unlist_coherency(source->kvm, &source->entry);
 	iommufd_unwatch_coherency(&source->watch);
 	iommufd_ctx_put(source->ictx);
-	kvm_arch_end_assignment(source->kvm);
+	assignment_end(source->kvm);
 	kfree(source);
 }
