@@ -46,8 +46,8 @@ struct iommufd_coherency_ops {
 
 /**
  * struct iommufd_coherency_attachment - What debugfs shows of an attachment
- * @type: "access", or a word that is shown behind the group
- * @id: Number of the iommu group; of an access its object ID
+ * @type: "access" or "device", or a word that is shown behind the group
+ * @id: Number of the iommu group; of an access or device its object ID
  */
 struct iommufd_coherency_attachment {
 	const char *type;
@@ -75,19 +75,19 @@ struct iommufd_coherency_source {
 	struct list_head watches;
 	/*
 	 * private: what debugfs shows, under the mutex; but for groups on the
-	 * list of the one without parent
+	 * list of the one without parent. A group has its PASIDs on a list.
 	 */
 	struct iommufd_coherency_attachment attachment;
 	struct list_head attachment_item;
+	struct list_head attachments;
 	/*
 	 * private: without parent only. The mutex is taken inside the lock of
 	 * any group or access, and held over watchers' callbacks. The numbers
-	 * and attachments are of the source and its children. The ID counts up
-	 * and is not used again.
+	 * are of the source and its children. The ID counts up and is not used
+	 * again.
 	 */
 	struct mutex lock;
 	u64 id;
-	struct list_head attachments;
 	unsigned int nr_watches;
 	unsigned int nr_begun;
 };

@@ -5,7 +5,6 @@
 #ifndef __IOMMUFD_AUTO_DOMAIN_H
 #define __IOMMUFD_AUTO_DOMAIN_H
 
-#include <linux/cleanup.h>
 #include <linux/kconfig.h>
 
 /*
@@ -21,8 +20,7 @@ iommufd_auto_domain_suits(struct iommufd_device *idev,
 	    hwpt_paging->enforce_cache_coherency)
 		return true;
 
-	guard(mutex)(&idev->igroup->lock);
-	return idev->igroup->hwpt == &hwpt_paging->common;
+	return iommufd_coherency_is_on(idev->igroup, &hwpt_paging->common);
 }
 
 #endif

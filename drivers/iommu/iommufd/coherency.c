@@ -6,7 +6,9 @@
  * non-coherent if the paging domain does not enforce cache coherency, which is
  * fixed when the page table is allocated; a nested one answers for its parent.
  * An access is non-coherent while it has an IOAS if its driver lets a device DMA
- * to what it pins. Each is counted in a source of its own, that of its group or
+ * to what it pins. A device without an IOMMU, which has a group of its own that the
+ * IOMMU core knows nothing of, is non-coherent while it is bound, whatever it is
+ * attached to. Each is counted in a source of its own, that of its group or
  * access, and in its parent, that of the context.
  *
  * A watch has begun exactly while the count of its source is not zero. The
@@ -22,6 +24,7 @@
 #include <linux/iommufd.h>
 #include <linux/math64.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <uapi/linux/iommufd_coherency.h>
 
@@ -191,6 +194,15 @@ static void attachment_add(struct iommufd_coherency_source *source,
 		list_add_tail(&source->attachment_item, &root->attachments);
 }
 
+/*
+ * Of a PASID of a group, on the list in the group's source. They come and go less
+ * often than the group as a whole, which has its attachment in place.
+ */
+struct pasid_attachment {
+	struct list_head item;
+	struct iommufd_coherency_attachment attachment;
+};
+
 static void since_show(struct seq_file *m,
 		       const struct iommufd_coherency_attachment *attachment)
 {
@@ -203,25 +215,35 @@ static void since_show(struct seq_file *m,
 static void attachment_show(struct seq_file *m,
 			    const struct iommufd_coherency_attachment *attachment)
 {
-	if (!strcmp(attachment->type, "access"))
-		seq_printf(m, "attached: access %u", attachment->id);
+	if (!strcmp(attachment->type, "access") ||
+	    !strcmp(attachment->type, "device"))
+		seq_printf(m, "attached: %s %u", attachment->type,
+			   attachment->id);
 	else
 		seq_printf(m, "attached: group %u %s", attachment->id,
 			   attachment->type);
 	since_show(m, attachment);
 }
 
-static void group_show(struct seq_file *m, struct iommufd_group *igroup)
+static void
+group_attachment_show(struct seq_file *m, struct iommufd_group *igroup,
+		      const struct iommufd_coherency_attachment *attachment)
 {
-	struct iommufd_coherency_attachment *attachment =
-		&igroup->coherency.attachment;
-
 	if (!attachment->hwpt)
 		return;
 	seq_printf(m, "attached: group %d hwpt %u pasid %u",
 		   iommu_group_id(igroup->group), attachment->hwpt,
 		   attachment->pasid);
 	since_show(m, attachment);
+}
+
+static void group_show(struct seq_file *m, struct iommufd_group *igroup)
+{
+	struct pasid_attachment *p;
+
+	group_attachment_show(m, igroup, &igroup->coherency.attachment);
+	list_for_each_entry(p, &igroup->coherency.attachments, item)
+		group_attachment_show(m, igroup, &p->attachment);
 }
 
 /**
@@ -285,6 +307,12 @@ void iommufd_coherency_uncount(struct iommufd_coherency_source *source)
 }
 EXPORT_SYMBOL_GPL(iommufd_coherency_uncount);
 
+/* Made by iommufd for a device that has no group of the IOMMU core */
+static bool has_no_iommu(struct iommufd_group *igroup)
+{
+	return !igroup->group;
+}
+
 static bool hwpt_is_noncoherent(struct iommufd_hw_pagetable *hwpt)
 {
 	struct iommufd_hwpt_paging *hwpt_paging;
@@ -306,18 +334,61 @@ static void trace_change(struct iommufd_device *idev, ioasid_t pasid,
 					hwpt->obj.id, on);
 }
 
-/* On no HWPT, or a coherent one: @hwpt is 0, which is no object's ID */
+static struct pasid_attachment *find_pasid(struct iommufd_group *igroup,
+					   ioasid_t pasid)
+{
+	struct pasid_attachment *p;
+
+	list_for_each_entry(p, &igroup->coherency.attachments, item)
+		if (p->attachment.pasid == pasid)
+			return p;
+	return NULL;
+}
+
+/* Makes room for what group_attached() notes, so that it cannot fail */
+static int group_attaches(struct iommufd_group *igroup, ioasid_t pasid)
+{
+	struct pasid_attachment *p;
+
+	lockdep_assert_held(&source_root(&igroup->coherency)->lock);
+
+	if (pasid == IOMMU_NO_PASID)
+		return 0;
+	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	if (!p)
+		return -ENOMEM;
+	p->attachment.pasid = pasid;
+	list_add_tail(&p->item, &igroup->coherency.attachments);
+	return 0;
+}
+
+/* After group_attaches(). @hwpt is the ID of a non-coherent HWPT */
 static void group_attached(struct iommufd_group *igroup, ioasid_t pasid, u32 hwpt)
 {
 	struct iommufd_coherency_attachment *attachment =
-		&igroup->coherency.attachment;
+		pasid == IOMMU_NO_PASID ? &igroup->coherency.attachment :
+					  &find_pasid(igroup, pasid)->attachment;
 
 	lockdep_assert_held(&source_root(&igroup->coherency)->lock);
 
 	attachment->hwpt = hwpt;
-	attachment->pasid = pasid;
-	if (hwpt)
-		attachment->since = ktime_get_coarse_boottime_ns();
+	attachment->since = ktime_get_coarse_boottime_ns();
+}
+
+/* On no HWPT, or a coherent one: the ID is 0 then, which is no object's */
+static void group_detached(struct iommufd_group *igroup, ioasid_t pasid)
+{
+	struct pasid_attachment *p;
+
+	lockdep_assert_held(&source_root(&igroup->coherency)->lock);
+
+	if (pasid == IOMMU_NO_PASID) {
+		igroup->coherency.attachment.hwpt = 0;
+		return;
+	}
+	p = find_pasid(igroup, pasid);
+	list_del(&p->item);
+	kfree(p);
 }
 
 /*
@@ -334,16 +405,22 @@ int iommufd_coherency_before(struct iommufd_device *idev, ioasid_t pasid,
 
 	lockdep_assert_held(&idev->igroup->lock);
 
-	if (!hwpt_is_noncoherent(new))
+	if (has_no_iommu(idev->igroup) || !hwpt_is_noncoherent(new))
 		return 0;
 	if (!hwpt_is_noncoherent(old)) {
 		mutex_lock(&root->lock);
+		rc = group_attaches(idev->igroup, pasid);
+		if (rc)
+			goto out_unlock;
 		if (idev->coherency_hold.counted)
 			idev->coherency_hold.counted = false;
 		else
 			rc = source_count(source, root);
-		if (!rc)
+		if (rc)
+			group_detached(idev->igroup, pasid);
+		else
 			group_attached(idev->igroup, pasid, new->obj.id);
+out_unlock:
 		mutex_unlock(&root->lock);
 	}
 	if (!rc)
@@ -364,7 +441,7 @@ void iommufd_coherency_gone(struct iommufd_device *idev, ioasid_t pasid,
 
 	lockdep_assert_held(&idev->igroup->lock);
 
-	if (!hwpt_is_noncoherent(gone))
+	if (has_no_iommu(idev->igroup) || !hwpt_is_noncoherent(gone))
 		return;
 	trace_change(idev, pasid, gone, false);
 
@@ -373,7 +450,7 @@ void iommufd_coherency_gone(struct iommufd_device *idev, ioasid_t pasid,
 		if (!failed)
 			group_attached(idev->igroup, pasid, stays->obj.id);
 	} else {
-		group_attached(idev->igroup, pasid, 0);
+		group_detached(idev->igroup, pasid);
 		if (failed && idev->coherency_hold.active)
 			idev->coherency_hold.counted = true;
 		else
@@ -392,6 +469,66 @@ void iommufd_coherency_release_counted(struct iommufd_coherency_hold *hold)
 	iommufd_coherency_uncount(&idev->igroup->coherency);
 }
 
+/* Is the group on this HWPT, as a whole or by a PASID, and the HWPT non-coherent? */
+bool iommufd_coherency_is_on(struct iommufd_group *igroup,
+			     const struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_coherency_source *source = &igroup->coherency;
+	struct pasid_attachment *p;
+
+	guard(mutex)(&source_root(source)->lock);
+	if (source->attachment.hwpt == hwpt->obj.id)
+		return true;
+	list_for_each_entry(p, &source->attachments, item)
+		if (p->attachment.hwpt == hwpt->obj.id)
+			return true;
+	return false;
+}
+
+static int object_attach(struct iommufd_coherency_source *source,
+			 const char *type, u32 id)
+{
+	int rc;
+
+	rc = iommufd_coherency_count(source,
+				     &(struct iommufd_coherency_attachment){
+						.type = type,
+						.id = id,
+				     });
+	if (!rc)
+		trace_iommufd_coherency(source_root(source)->id, -1,
+					IOMMU_NO_PASID, id, true);
+	return rc;
+}
+
+static void object_detach(struct iommufd_coherency_source *source)
+{
+	trace_iommufd_coherency(source_root(source)->id, -1, IOMMU_NO_PASID,
+				source->attachment.id, false);
+	iommufd_coherency_uncount(source);
+}
+
+/*
+ * A device without an IOMMU, @id, is about to be bound. Returns a watcher's
+ * refusal; nothing has changed then.
+ */
+int iommufd_coherency_noiommu_bind(struct iommufd_group *igroup, u32 id)
+{
+	return object_attach(&igroup->coherency, "device", id);
+}
+
+/* After the device was unbound: nobody can make it do DMA any more */
+void iommufd_coherency_noiommu_unbind(struct iommufd_group *igroup)
+{
+	object_detach(&igroup->coherency);
+}
+
+/* iommufd's own, which pin what an IOMMU reads, have no driver and so no ops */
+static bool access_is_noncoherent(const struct iommufd_access *access)
+{
+	return access->ops && access->ops->noncoherent_dma;
+}
+
 /*
  * An access whose driver lets a device DMA into what it pins is about to get an
  * IOAS, and nothing that could still fail lies between. Returns a watcher's
@@ -399,29 +536,16 @@ void iommufd_coherency_release_counted(struct iommufd_coherency_hold *hold)
  */
 int iommufd_coherency_access_attach(struct iommufd_access *access)
 {
-	int rc;
-
-	if (!access->ops->noncoherent_dma)
+	if (!access_is_noncoherent(access))
 		return 0;
-	rc = iommufd_coherency_count(&access->coherency,
-				     &(struct iommufd_coherency_attachment){
-						.type = "access",
-						.id = access->obj.id,
-				     });
-	if (!rc)
-		trace_iommufd_coherency(access->ictx->coherency.id, -1, IOMMU_NO_PASID,
-					access->obj.id, true);
-	return rc;
+	return object_attach(&access->coherency, "access", access->obj.id);
 }
 
 /* After the access has lost the IOAS */
 void iommufd_coherency_access_detach(struct iommufd_access *access)
 {
-	if (!access->ops->noncoherent_dma)
-		return;
-	trace_iommufd_coherency(access->ictx->coherency.id, -1, IOMMU_NO_PASID,
-				access->obj.id, false);
-	iommufd_coherency_uncount(&access->coherency);
+	if (access_is_noncoherent(access))
+		object_detach(&access->coherency);
 }
 
 /**
@@ -593,7 +717,7 @@ void iommufd_coherency_show_watch(struct seq_file *m,
 	guard(mutex)(&source_root(source)->lock);
 	if (!list_empty(&source->attachment_item))
 		attachment_show(m, &source->attachment);
-	else if (source->attachment.hwpt)
+	else if (source->attachment.hwpt || !list_empty(&source->attachments))
 		group_show(m, container_of(source, struct iommufd_group, coherency));
 }
 EXPORT_SYMBOL_GPL(iommufd_coherency_show_watch);

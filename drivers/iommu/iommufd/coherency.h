@@ -8,6 +8,7 @@
 #include <linux/iommu.h>
 #include <linux/iommufd_coherency.h>
 
+struct iommufd_group;
 struct iommufd_hw_pagetable;
 struct seq_file;
 struct file;
@@ -64,6 +65,10 @@ iommufd_coherency_after(struct iommufd_device *idev, ioasid_t pasid,
 		iommufd_coherency_gone(idev, pasid, old, new, false);
 }
 
+bool iommufd_coherency_is_on(struct iommufd_group *igroup,
+			     const struct iommufd_hw_pagetable *hwpt);
+int iommufd_coherency_noiommu_bind(struct iommufd_group *igroup, u32 id);
+void iommufd_coherency_noiommu_unbind(struct iommufd_group *igroup);
 int iommufd_coherency_access_attach(struct iommufd_access *access);
 void iommufd_coherency_access_detach(struct iommufd_access *access);
 u64 iommufd_coherency_hw_capabilities(const struct iommufd_device *idev);

@@ -103,15 +103,21 @@ static struct iommufd_group *test_group_create(struct kunit *test,
 	KUNIT_ASSERT_NOT_NULL(test, igroup);
 	igroup->group = iommu_group_alloc();
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, igroup->group);
-	kref_init(&igroup->ref);
 	mutex_init(&igroup->lock);
-	INIT_LIST_HEAD(&igroup->device_list);
 	igroup->ictx = ictx;
 	iommufd_coherency_source_init(&igroup->coherency, &ictx->coherency);
 	KUNIT_ASSERT_FALSE(test, xa_is_err(xa_store(&ictx->groups,
 						    iommu_group_id(igroup->group),
 						    igroup, GFP_KERNEL)));
 	return igroup;
+}
+
+static void test_group_free(struct iommufd_group *igroup)
+{
+	xa_erase(&igroup->ictx->groups, iommu_group_id(igroup->group));
+	iommu_group_put(igroup->group);
+	mutex_destroy(&igroup->lock);
+	kfree(igroup);
 }
 
 static void test_hwpt_init(struct iommufd_hwpt_paging *hwpt, u32 id,
@@ -158,6 +164,7 @@ static void expect_nothing(struct kunit *test,
 	KUNIT_EXPECT_EQ(test, source->nr_watches, 0);
 	KUNIT_EXPECT_EQ(test, source->nr_begun, 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&source->watches));
+	KUNIT_EXPECT_TRUE(test, list_empty(&source->attachments));
 }
 
 /* Nothing may be left: no count, no watch, no hold */
@@ -174,9 +181,8 @@ static void coherency_test_exit(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, t->idev[i].coherency_hold.active);
 		KUNIT_EXPECT_FALSE(test, t->idev[i].coherency_hold.counted);
 	}
-	iommufd_put_group(t->idev[0].igroup);
-	iommufd_put_group(t->idev[2].igroup);
-	KUNIT_EXPECT_TRUE(test, xa_empty(&t->ictx.groups));
+	test_group_free(t->idev[0].igroup);
+	test_group_free(t->idev[2].igroup);
 	fput(t->ictx.file);
 }
 
@@ -603,6 +609,100 @@ static void attachments_are_shown(struct kunit *test)
 	expect_shown(test, 0, "");
 }
 
+/* Each counts by itself, and the group has permission until the last is gone */
+static void pasids_are_attachments(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+	int id = iommu_group_id(t->idev[0].igroup->group);
+	char lines[192];
+
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	KUNIT_ASSERT_EQ(test, watch_device(t, 1, 0), 0);
+	KUNIT_EXPECT_EQ(test, change(t, 0, 7, NULL, &t->loose[0].common, 0), 0);
+	expect_events(test, &t->w[0], 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
+	KUNIT_EXPECT_EQ(test, change(t, 1, 8, NULL, &t->loose[0].common, 0), 0);
+	KUNIT_EXPECT_EQ(test, t->idev[0].igroup->coherency.nr_noncoherent, 3);
+	snprintf(lines, sizeof(lines), "attached: group %d hwpt 20 pasid 0\n"
+				       "attached: group %d hwpt 20 pasid 7\n"
+				       "attached: group %d hwpt 20 pasid 8\n", id, id, id);
+	expect_shown(test, 0, lines);
+	expect_shown(test, 1, lines);
+
+	/* From one page table to another, and failures, which change nothing */
+	KUNIT_EXPECT_EQ(test, change(t, 0, 7, &t->loose[0].common,
+				     &t->loose[1].common, 0), 0);
+	KUNIT_EXPECT_EQ(test, change(t, 0, 8, &t->loose[0].common,
+				     &t->loose[1].common, -EIO), -EIO);
+	KUNIT_EXPECT_EQ(test, change(t, 0, 9, NULL, &t->loose[1].common, -EIO), -EIO);
+	snprintf(lines, sizeof(lines), "attached: group %d hwpt 20 pasid 0\n"
+				       "attached: group %d hwpt 21 pasid 7\n"
+				       "attached: group %d hwpt 20 pasid 8\n", id, id, id);
+	expect_shown(test, 0, lines);
+
+	detach(t, 0, &t->loose[0]);
+	KUNIT_EXPECT_EQ(test, change(t, 1, 8, &t->loose[0].common,
+				     &t->enforcing[0].common, 0), 0);
+	expect_events(test, &t->w[0], 1, 1, 0);
+	snprintf(lines, sizeof(lines), "attached: group %d hwpt 21 pasid 7\n", id);
+	expect_shown(test, 0, lines);
+	expect_shown(test, 1, lines);
+	change(t, 0, 7, &t->loose[1].common, NULL, 0);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	expect_events(test, &t->w[1], 1, 1, 1);
+	expect_shown(test, 0, "");
+
+	/* A refused one leaves nothing behind */
+	t->w[1].refuse = -EPERM;
+	KUNIT_EXPECT_EQ(test, change(t, 0, 7, NULL, &t->loose[0].common, 0), -EPERM);
+	expect_shown(test, 0, "");
+	change(t, 1, 8, &t->enforcing[0].common, NULL, 0);
+	unwatch(t, 0);
+	unwatch(t, 1);
+}
+
+/* Its DMA goes where it likes: page tables are for user space's information */
+static void device_without_iommu(struct kunit *test)
+{
+	struct coherency_test *t = test->priv;
+	struct iommufd_group *igroup = t->idev[2].igroup;
+	struct iommu_group *group = igroup->group;
+
+	xa_erase(&t->ictx.groups, iommu_group_id(group));
+	igroup->group = NULL;
+	KUNIT_ASSERT_EQ(test, watch_ctx(t, 0), 0);
+	t->w[0].refuse = -EPERM;
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_noiommu_bind(igroup, 9), -EPERM);
+	expect_shown(test, 0, "");
+	t->w[0].refuse = 0;
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_noiommu_bind(igroup, 9), 0);
+	KUNIT_ASSERT_EQ(test, watch_device(t, 1, 2), 0);
+	expect_events(test, &t->w[1], 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, attach(t, 2, &t->loose[0]), 0);
+	KUNIT_EXPECT_EQ(test, igroup->coherency.nr_noncoherent, 1);
+	expect_shown(test, 0, "attached: device 9\n");
+	expect_shown(test, 1, "attached: device 9\n");
+	detach(t, 2, &t->loose[0]);
+	expect_events(test, &t->w[0], 1, 1, 0);
+	unwatch(t, 1);
+	iommufd_coherency_noiommu_unbind(igroup);
+	expect_events(test, &t->w[0], 1, 1, 1);
+	expect_shown(test, 0, "");
+	unwatch(t, 0);
+	igroup->group = group;
+	KUNIT_EXPECT_FALSE(test, xa_is_err(xa_store(&t->ictx.groups, iommu_group_id(group),
+						    igroup, GFP_KERNEL)));
+}
+
+/* iommufd's own, which have no driver and so no ops */
+static void internal_access_is_no_source(struct kunit *test)
+{
+	struct iommufd_access access = {};
+
+	KUNIT_EXPECT_EQ(test, iommufd_coherency_access_attach(&access), 0);
+	iommufd_coherency_access_detach(&access);
+}
+
 static const struct iommufd_coherency_attachment test_attachment = {
 	.type = "container",
 	.id = 5,
@@ -788,10 +888,15 @@ static void automatic_choice_never_downgrades(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, suits(t, &t->enforcing[0]));
 
 	/* The group is on it already */
-	t->idev[0].igroup->hwpt = &t->loose[0].common;
+	KUNIT_EXPECT_EQ(test, attach(t, 0, &t->loose[0]), 0);
 	KUNIT_EXPECT_TRUE(test, suits(t, &t->loose[0]));
 	KUNIT_EXPECT_EQ(test, suits(t, &t->loose[1]), others);
-	t->idev[0].igroup->hwpt = NULL;
+	detach(t, 0, &t->loose[0]);
+	KUNIT_EXPECT_EQ(test, suits(t, &t->loose[0]), others);
+	KUNIT_EXPECT_EQ(test, change(t, 0, 7, NULL, &t->loose[1].common, 0), 0);
+	KUNIT_EXPECT_EQ(test, suits(t, &t->loose[0]), others);
+	KUNIT_EXPECT_TRUE(test, suits(t, &t->loose[1]));
+	change(t, 0, 7, &t->loose[1].common, NULL, 0);
 }
 
 static struct kunit_case coherency_test_cases[] = {
@@ -807,6 +912,9 @@ static struct kunit_case coherency_test_cases[] = {
 	KUNIT_CASE(nested_answers_for_its_parent),
 	KUNIT_CASE(access_is_a_source),
 	KUNIT_CASE(attachments_are_shown),
+	KUNIT_CASE(pasids_are_attachments),
+	KUNIT_CASE(device_without_iommu),
+	KUNIT_CASE(internal_access_is_no_source),
 	KUNIT_CASE(source_without_parent),
 	KUNIT_CASE(batch_is_all_or_nothing),
 	KUNIT_CASE(unwatch_while_begun),

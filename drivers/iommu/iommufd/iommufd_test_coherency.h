@@ -5,7 +5,7 @@
  * and watches. The numbers are far from those of iommufd_test.h, so that new ones
  * there do not collide.
  *
- * There is no op for PASIDs: the iommufd of 6.12 has none for devices.
+ * PASIDs are attached by the ops of iommufd_test.h, where that has any.
  */
 #ifndef _UAPI_IOMMUFD_TEST_COHERENCY_H
 #define _UAPI_IOMMUFD_TEST_COHERENCY_H

@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
+#include <uapi/linux/vfio.h>
 
 #include "iommufd_private.h"
 #include "iommufd_test.h"
@@ -67,6 +68,17 @@ int mock_coherency_should_fail(struct mock_coherency *coherency)
 	return rc;
 }
 
+/* As a whole: where VFIO attaches PASIDs, iommufd wants to know which */
+#ifdef VFIO_DEVICE_ATTACH_PASID
+#define device_attach(idev, pt_id)	iommufd_device_attach(idev, IOMMU_NO_PASID, pt_id)
+#define device_replace(idev, pt_id)	iommufd_device_replace(idev, IOMMU_NO_PASID, pt_id)
+#define device_detach(idev)		iommufd_device_detach(idev, IOMMU_NO_PASID)
+#else
+#define device_attach		iommufd_device_attach
+#define device_replace		iommufd_device_replace
+#define device_detach		iommufd_device_detach
+#endif
+
 /* Attaches the device, or replaces what it is attached to */
 int mock_coherency_change(struct mock_coherency *coherency,
 			  struct iommufd_device *idev, u32 *pt_id)
@@ -75,9 +87,9 @@ int mock_coherency_change(struct mock_coherency *coherency,
 
 	mutex_lock(&coherency->lock);
 	if (coherency->attached) {
-		rc = iommufd_device_replace(idev, pt_id);
+		rc = device_replace(idev, pt_id);
 	} else {
-		rc = iommufd_device_attach(idev, pt_id);
+		rc = device_attach(idev, pt_id);
 		coherency->attached = !rc;
 	}
 	mutex_unlock(&coherency->lock);
@@ -91,7 +103,7 @@ int mock_coherency_detach(struct mock_coherency *coherency,
 
 	mutex_lock(&coherency->lock);
 	if (coherency->attached) {
-		iommufd_device_detach(idev);
+		device_detach(idev);
 		coherency->attached = false;
 		rc = 0;
 	}
@@ -211,6 +223,12 @@ struct test_watch {
 	struct iommu_test_watch state;
 };
 
+static bool mock_is_noncoherent(const struct mock_coherency *coherency)
+{
+	return READ_ONCE(coherency->noncoherent) ||
+	       READ_ONCE(coherency->noncoherent_pasids);
+}
+
 static bool is_noncoherent(const struct test_watch *tw, struct iommufd_object *obj)
 {
 	struct iommufd_device *idev;
@@ -224,7 +242,7 @@ static bool is_noncoherent(const struct test_watch *tw, struct iommufd_object *o
 		idev = container_of(obj, struct iommufd_device, obj);
 		return (!tw->igroup || tw->igroup == idev->igroup) &&
 		       iommufd_selftest_is_mock_dev(idev->dev) &&
-		       READ_ONCE(mock_dev_coherency(idev->dev)->noncoherent);
+		       mock_is_noncoherent(mock_dev_coherency(idev->dev));
 	default:
 		return false;
 	}

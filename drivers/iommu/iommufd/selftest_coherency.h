@@ -30,6 +30,8 @@ struct mock_coherency {
 	 * Written under the mutex of the core's iommu_group.
 	 */
 	bool noncoherent;
+	/* So many of its PASIDs are; likewise */
+	unsigned int noncoherent_pasids;
 	/* Protected by fail_lock in selftest_coherency.c */
 	unsigned int fail_nth;
 	int fail_error;
