@@ -26,13 +26,32 @@ void vfio_coherency_init(struct vfio_coherency *coherency)
 /* NULL for what is not bound to an iommufd */
 static struct iommufd_coherency_source *device_source(struct vfio_device *vdev)
 {
-	if (vfio_device_is_noiommu(vdev))
-		return vfio_coherency_noiommu(vdev);
 	if (vdev->iommufd_device)
 		return iommufd_device_coherency(vdev->iommufd_device);
 	if (vdev->iommufd_access)
 		return iommufd_access_coherency(vdev->iommufd_access);
+	if (vfio_device_is_noiommu(vdev))
+		return vfio_coherency_noiommu(vdev);
 	return NULL;
+}
+
+/* Without an IOMMU: iommufd knows of the device only if it was bound by its own file */
+static bool counted_by_group(const struct vfio_device_file *df)
+{
+	return df->group && vfio_device_is_noiommu(df->device);
+}
+
+static void detach_all(struct vfio_device *vdev)
+{
+/* Where VFIO attaches PASIDs */
+#ifdef VFIO_DEVICE_ATTACH_PASID
+	int pasid;
+
+	while (vdev->iommufd_device &&
+	       (pasid = ida_find_first(&vdev->pasids)) >= 0)
+		vdev->ops->pasid_detach_ioas(vdev, pasid);
+#endif
+	vdev->ops->detach_ioas(vdev);
 }
 
 /* The group file binds the device files that VFIO_GROUP_GET_DEVICE_FD returns */
@@ -90,7 +109,7 @@ int vfio_coherency_bound(struct vfio_device_file *df)
 	int rc;
 
 	lockdep_assert_held(&vdev->dev_set->lock);
-	if (vfio_device_is_noiommu(vdev))
+	if (counted_by_group(df))
 		return vfio_coherency_noiommu_bound(df);
 	rc = vfio_coherency_follow(binder_coherency(df), device_source(vdev));
 	if (rc)
@@ -107,11 +126,11 @@ void vfio_coherency_unbind(struct vfio_device_file *df)
 	struct vfio_device *vdev = df->device;
 
 	lockdep_assert_held(&vdev->dev_set->lock);
-	if (vfio_device_is_noiommu(vdev)) {
+	if (counted_by_group(df)) {
 		vfio_coherency_noiommu_unbind(df);
 		return;
 	}
-	vdev->ops->detach_ioas(vdev);
+	detach_all(vdev);
 	vfio_coherency_unfollow(binder_coherency(df));
 }
 
