@@ -12,7 +12,9 @@
 # A mutation begins with "# " and what it breaks, has an optional second line "# units:
 # WORD ..." with the tests that should notice, and is a diff of files here or of files of
 # the kernel. WORD is a unit of scripts/test.d, or UNIT:PROGRAM, which boots that program
-# alone, on one machine. Units test only the release kernel.
+# alone, on one machine. Units test only the release kernel. Where upstream's code differs
+# between kernels NAME.patch has variants NAME.WHAT.patch, as the queue's patches have: the
+# first that applies is taken.
 #
 # Verdicts are cached while tree, mutation and words do not change: an interrupted run
 # continues, and shards of one tree add up to one table.
@@ -126,7 +128,8 @@ watch() {
 
 check_shard
 if [ $# = 0 ]; then
-	set -- "$mutations"/*.patch
+	# shellcheck disable=SC2046 # a list of words
+	set -- $(find "$mutations" -name '*.patch' ! -name '*.*.patch' -printf '%f\n' | sort)
 fi
 jobs=${JOBS:-$(nproc)}
 need_packages patch rsync

@@ -9,6 +9,11 @@ work=$TOP/build/mutate
 # Where no unit is named, and where those that are do not notice
 everybody='41-mock 50-vtd 60-x86 63-bochs'
 
+# diffs NAME: the mutation and its variants
+diffs() {
+	ls "$mutations/$1.patch" "$mutations/$1".*.patch 2> /dev/null || :
+}
+
 title() {
 	sed -n '1s/^# *//p' "$mutations/$1.patch"
 }
@@ -41,6 +46,6 @@ tree_key() {
 verdict_of() {
 	{
 		echo "$1 $2"
-		[ "${2%%-*}" = 1 ] || cat "$mutations/${2#2-}.patch"
+		[ "${2%%-*}" = 1 ] || diffs "${2#2-}" | xargs -d '\n' cat
 	} | sha256sum | sed "s,\([0-9a-f]*\).*,$work/verdicts/\1,"
 }

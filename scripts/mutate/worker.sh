@@ -44,10 +44,15 @@ change() {
 	patch -p1 -s -F0 -r - --no-backup-if-mismatch -d "$change_in" "$@" < "$change_by"
 }
 
+# apply NAME: the first of its diffs that fits
 apply() {
-	change "$1" --dry-run || return 1
-	cp "$1" "$applied"
-	change "$applied"
+	for diff in $(diffs "$1"); do
+		change "$diff" --dry-run || continue
+		cp "$diff" "$applied"
+		change "$applied"
+		return
+	done
+	return 1
 }
 
 # Also what an interrupted run has left
@@ -98,7 +103,7 @@ notices() {
 # try NAME: leaves in $verdict who noticed, and in $result caught, elsewhere or missed
 try() {
 	result=missed verdict='DOES NOT APPLY'
-	apply "$mutations/$1.patch" >> "$log" 2>&1 || return 0
+	apply "$1" >> "$log" 2>&1 || return 0
 	verdict='DOES NOT BUILD'
 	build "$1" || return 0
 	for word in $(noticers "$1"); do
