@@ -382,7 +382,7 @@ TEST_F(mock, no_capabilities)
 	struct model *m = self->m;
 	int dev = model_bind(m, 0, true, NONE);
 	struct iommu_hw_info info = {
-		.size = sizeof(info), .dev_id = m->devs[dev].idev, .flags = 1,
+		.size = sizeof(info), .dev_id = m->devs[dev].idev, .flags = 1U << 31,
 	};
 
 	EXPECT_EQ(-1, ioctl(m->ctxs[0].fd, IOMMU_GET_HW_INFO, &info));

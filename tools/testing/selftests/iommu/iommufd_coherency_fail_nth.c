@@ -326,7 +326,7 @@ static bool change_faulty(FIXTURE_DATA(msi) * self, int nth, int *ret)
 /* A failed replacement within an IOAS leaves the MSI window reserved there */
 TEST_F(msi, stays_reserved)
 {
-	int nth, ret, failures = 0;
+	int nth, ret = 0, failures = 0;
 
 	ASSERT_EQ(1, nr_ranges(self));
 	ASSERT_EQ(0, change(self, 0));

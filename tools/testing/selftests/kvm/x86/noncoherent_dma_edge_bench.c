@@ -147,8 +147,7 @@ static void memory_rows(unsigned int gib, bool huge, unsigned int rounds)
 	for (i = 0; i < gib * GiB / BACKING; i++)
 		vm_set_user_memory_region(g.vm, FIRST_SLOT + i, 0, BASE + i * BACKING, BACKING,
 					  mem);
-	for (i = 0; i < gib; i++)
-		__virt_pg_map(g.vm, BASE + i * GiB, BASE + i * GiB, PG_LEVEL_1G);
+	virt_map_level(g.vm, BASE, BASE, gib * GiB, PG_LEVEL_1G);
 
 	on = row(1, "edge on, %u GiB in %s pages", gib, pages);
 	again = row(nr, "fault after it, per page of %s (%u GiB)", pages, gib);
