@@ -3,7 +3,9 @@
 # Builds our selftests of iommufd, static, against the composed tree's kselftest
 # harness, and prints the directory that holds them. Files in
 # tools/testing/selftests/iommu that use the harness are tests; the others are
-# linked to each test.
+# linked to each test. A test of what not every base has says so:
+# " * Needs WORD in FILE", a file of the composed tree. It is left out where that has
+# no such word.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -25,6 +27,8 @@ cd "$(source_tree release)/tools/testing/selftests/iommu"
 
 : > "$log"
 for test in $tests; do
+	needs=$(sed -n 's/^ \* Needs \([A-Z_]*\) in \([a-z_/.]*\)$/\1 \2/p' "$test")
+	[ -z "$needs" ] || grep -qw "${needs% *}" "$(source_tree release)/${needs#* }" || continue
 	# shellcheck disable=SC2086 # a list of words
 	gcc -static -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-clobbered \
 		-D_GNU_SOURCE -isystem "$objects/usr/include" -o "$out/$(basename "$test" .c)" "$test" $library \

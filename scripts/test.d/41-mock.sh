@@ -20,6 +20,11 @@ words='intel_iommu=off run=/tests/iommufd_coherency_fail_nth run=/tests/iommufd_
 
 make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
 boot_tests=$("$TOP/scripts/selftests/build-iommu.sh")
+# Where iommufd attaches PASIDs
+if [ -e "$boot_tests/iommufd_coherency_pasid" ]; then
+	tests="$tests iommufd_coherency_pasid"
+	words="$words run=/tests/iommufd_coherency_pasid"
+fi
 
 kunit() {
 	[ -z "${ONLY-}" ] || return 0
