@@ -129,7 +129,8 @@ int vfio_device_open(const char *device)
 	do {
 		entry = readdir(dir);
 		TEST_ASSERT(entry, "%s has no VFIO device", path);
-	} while (strncmp(entry->d_name, "vfio", 4));
+		/* That of a device without IOMMU begins with noiommu- */
+	} while (!strstr(entry->d_name, "vfio"));
 	snprintf(path, sizeof(path), "/dev/vfio/devices/%s", entry->d_name);
 	closedir(dir);
 
