@@ -74,7 +74,7 @@ tracepoints() {
 paths() {
 	dirs='arch|configs|debian|dkms|drivers|include|patches|samples|scripts|tools|virt|Documentation'
 	in_docs "(^|[^/.[:alnum:]-])($dirs)/[[:alnum:]_./-]+\\.[a-z]+\\>" | sed 's/^[^[:alnum:]]//' | sorted |
-		grep -v /NN- | while read -r path; do
+		grep -v -e /NN- -e 'X\.Y' | while read -r path; do
 		[ -e "$path" ] || grep -qF "+++ b/$path" patches/*/*.patch || echo "there is no file $path"
 	done
 }
