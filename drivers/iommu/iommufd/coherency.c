@@ -144,36 +144,60 @@ static noinline void chain_end(struct iommufd_coherency_source *source)
 			watches_end(s);
 }
 
-/* Without watches, an attach costs only the count */
-static int source_count(struct iommufd_coherency_source *source,
-			struct iommufd_coherency_source *root)
+static int source_count(struct iommufd_coherency_source *source)
+{
+	struct iommufd_coherency_source *s;
+	int rc;
+
+	lockdep_assert_held(&source_root(source)->lock);
+
+	rc = source_root(source)->nr_watches ? chain_begin(source) : 0;
+	if (rc)
+		return rc;
+	for (s = source; s; s = s->parent)
+		s->nr_noncoherent++;
+	return 0;
+}
+
+static void source_uncount(struct iommufd_coherency_source *source)
+{
+	struct iommufd_coherency_source *s;
+
+	lockdep_assert_held(&source_root(source)->lock);
+
+	for (s = source; s; s = s->parent)
+		WARN_ON(!s->nr_noncoherent--);
+	if (source_root(source)->nr_watches)
+		chain_end(source);
+}
+
+/* Of a group, whose parent is a context: without watches this is all that it costs */
+static __always_inline int group_count(struct iommufd_coherency_source *source,
+				       struct iommufd_coherency_source *ctx)
 {
 	int rc;
 
-	lockdep_assert_held(&root->lock);
+	lockdep_assert_held(&ctx->lock);
 
-	if (root->nr_watches) {
+	if (ctx->nr_watches) {
 		rc = chain_begin(source);
 		if (rc)
 			return rc;
 	}
 	source->nr_noncoherent++;
-	if (source != root)
-		root->nr_noncoherent++;
+	ctx->nr_noncoherent++;
 	return 0;
 }
 
-static void source_uncount(struct iommufd_coherency_source *source,
-			   struct iommufd_coherency_source *root)
+static __always_inline void
+group_uncount(struct iommufd_coherency_source *source,
+	      struct iommufd_coherency_source *ctx)
 {
-	lockdep_assert_held(&root->lock);
+	lockdep_assert_held(&ctx->lock);
 
 	WARN_ON(!source->nr_noncoherent--);
-	if (!source->nr_noncoherent && !list_empty(&source->attachment_item))
-		list_del_init(&source->attachment_item);
-	if (source != root)
-		root->nr_noncoherent--;
-	if (root->nr_watches)
+	ctx->nr_noncoherent--;
+	if (ctx->nr_watches)
 		chain_end(source);
 }
 
@@ -285,7 +309,7 @@ int iommufd_coherency_count(struct iommufd_coherency_source *source,
 	int rc;
 
 	mutex_lock(&root->lock);
-	rc = source_count(source, root);
+	rc = source_count(source);
 	if (!rc)
 		attachment_add(source, root, attachment);
 	mutex_unlock(&root->lock);
@@ -302,7 +326,9 @@ void iommufd_coherency_uncount(struct iommufd_coherency_source *source)
 	struct iommufd_coherency_source *root = source_root(source);
 
 	mutex_lock(&root->lock);
-	source_uncount(source, root);
+	source_uncount(source);
+	if (!source->nr_noncoherent)
+		list_del_init(&source->attachment_item);
 	mutex_unlock(&root->lock);
 }
 EXPORT_SYMBOL_GPL(iommufd_coherency_uncount);
@@ -313,25 +339,30 @@ static bool has_no_iommu(struct iommufd_group *igroup)
 	return !igroup->group;
 }
 
-static bool hwpt_is_noncoherent(struct iommufd_hw_pagetable *hwpt)
+static __always_inline bool
+hwpt_is_noncoherent(struct iommufd_hw_pagetable *hwpt)
 {
 	struct iommufd_hwpt_paging *hwpt_paging;
 
-	if (!hwpt)
-		return false;
+	if (hwpt_is_paging(hwpt))
+		return !to_hwpt_paging(hwpt)->enforce_cache_coherency;
 	hwpt_paging = find_hwpt_paging(hwpt);
 	return !hwpt_paging || !hwpt_paging->enforce_cache_coherency;
 }
 
-static void trace_change(struct iommufd_device *idev, ioasid_t pasid,
-			 const struct iommufd_hw_pagetable *hwpt, bool on)
+static noinline void do_trace_change(struct iommufd_group *igroup, ioasid_t pasid,
+				     u32 hwpt, bool on)
 {
-	struct iommufd_group *igroup = idev->igroup;
+	trace_iommufd_coherency(igroup->ictx->coherency.id,
+				iommu_group_id(igroup->group), pasid, hwpt, on);
+}
 
+static __always_inline void
+trace_change(struct iommufd_group *igroup, ioasid_t pasid,
+	     const struct iommufd_hw_pagetable *hwpt, bool on)
+{
 	if (trace_iommufd_coherency_enabled())
-		trace_iommufd_coherency(igroup->ictx->coherency.id,
-					iommu_group_id(igroup->group), pasid,
-					hwpt->obj.id, on);
+		do_trace_change(igroup, pasid, hwpt->obj.id, on);
 }
 
 static struct pasid_attachment *find_pasid(struct iommufd_group *igroup,
@@ -363,7 +394,8 @@ static int group_attaches(struct iommufd_group *igroup, ioasid_t pasid)
 }
 
 /* After group_attaches(). @hwpt is the ID of a non-coherent HWPT */
-static void group_attached(struct iommufd_group *igroup, ioasid_t pasid, u32 hwpt)
+static __always_inline void
+group_attached(struct iommufd_group *igroup, ioasid_t pasid, u32 hwpt)
 {
 	struct iommufd_coherency_attachment *attachment =
 		pasid == IOMMU_NO_PASID ? &igroup->coherency.attachment :
@@ -376,7 +408,7 @@ static void group_attached(struct iommufd_group *igroup, ioasid_t pasid, u32 hwp
 }
 
 /* On no HWPT, or a coherent one: the ID is 0 then, which is no object's */
-static void group_detached(struct iommufd_group *igroup, ioasid_t pasid)
+static __always_inline void group_detached(struct iommufd_group *igroup, ioasid_t pasid)
 {
 	struct pasid_attachment *p;
 
@@ -392,40 +424,107 @@ static void group_detached(struct iommufd_group *igroup, ioasid_t pasid)
 }
 
 /*
- * Before the hardware changes from @old to @new. Returns a watcher's refusal;
- * nothing has changed then.
+ * What nearly all changes are: a group that was on nothing, or will be. Spelled
+ * out, because without watches they are to cost next to nothing, and not inlined,
+ * because few registers need saving here.
  */
-int iommufd_coherency_before(struct iommufd_device *idev, ioasid_t pasid,
-			     struct iommufd_hw_pagetable *old,
-			     struct iommufd_hw_pagetable *new)
+static noinline int group_attach(struct iommufd_group *igroup,
+				 const struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_coherency_source *source = &igroup->coherency;
+	struct iommufd_coherency_source *ctx = source->parent;
+	int rc;
+
+	mutex_lock(&ctx->lock);
+	rc = group_count(source, ctx);
+	if (!rc)
+		group_attached(igroup, IOMMU_NO_PASID, hwpt->obj.id);
+	mutex_unlock(&ctx->lock);
+	if (!rc)
+		trace_change(igroup, IOMMU_NO_PASID, hwpt, true);
+	return rc;
+}
+
+static noinline void group_detach(struct iommufd_group *igroup,
+				  const struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_coherency_source *source = &igroup->coherency;
+	struct iommufd_coherency_source *ctx = source->parent;
+
+	trace_change(igroup, IOMMU_NO_PASID, hwpt, false);
+	mutex_lock(&ctx->lock);
+	group_detached(igroup, IOMMU_NO_PASID);
+	group_uncount(source, ctx);
+	mutex_unlock(&ctx->lock);
+}
+
+/* All others: replacements, PASIDs, and the tries of an automatic choice */
+static noinline int group_change(struct iommufd_device *idev, ioasid_t pasid,
+				 struct iommufd_hw_pagetable *old,
+				 struct iommufd_hw_pagetable *new)
 {
 	struct iommufd_coherency_source *source = &idev->igroup->coherency;
-	struct iommufd_coherency_source *root = source_root(source);
+	struct iommufd_coherency_source *ctx = source->parent;
 	int rc = 0;
 
-	lockdep_assert_held(&idev->igroup->lock);
-
-	if (has_no_iommu(idev->igroup) || !hwpt_is_noncoherent(new))
-		return 0;
-	if (!hwpt_is_noncoherent(old)) {
-		mutex_lock(&root->lock);
+	if (!old || !hwpt_is_noncoherent(old)) {
+		mutex_lock(&ctx->lock);
 		rc = group_attaches(idev->igroup, pasid);
 		if (rc)
 			goto out_unlock;
 		if (idev->coherency_hold.counted)
 			idev->coherency_hold.counted = false;
 		else
-			rc = source_count(source, root);
+			rc = group_count(source, ctx);
 		if (rc)
 			group_detached(idev->igroup, pasid);
 		else
 			group_attached(idev->igroup, pasid, new->obj.id);
 out_unlock:
-		mutex_unlock(&root->lock);
+		mutex_unlock(&ctx->lock);
 	}
 	if (!rc)
-		trace_change(idev, pasid, new, true);
+		trace_change(idev->igroup, pasid, new, true);
 	return rc;
+}
+
+static noinline void group_changed(struct iommufd_device *idev, ioasid_t pasid,
+				   struct iommufd_hw_pagetable *gone,
+				   struct iommufd_hw_pagetable *stays, bool failed)
+{
+	struct iommufd_coherency_source *source = &idev->igroup->coherency;
+	struct iommufd_coherency_source *ctx = source->parent;
+
+	trace_change(idev->igroup, pasid, gone, false);
+	mutex_lock(&ctx->lock);
+	if (stays && hwpt_is_noncoherent(stays)) {
+		if (!failed)
+			group_attached(idev->igroup, pasid, stays->obj.id);
+	} else {
+		group_detached(idev->igroup, pasid);
+		if (failed && idev->coherency_hold.active)
+			idev->coherency_hold.counted = true;
+		else
+			group_uncount(source, ctx);
+	}
+	mutex_unlock(&ctx->lock);
+}
+
+/*
+ * Before the hardware changes from @old, or nothing, to @new: a detach has nothing to
+ * ask. Returns a watcher's refusal; nothing has changed then.
+ */
+int iommufd_coherency_before(struct iommufd_device *idev, ioasid_t pasid,
+			     struct iommufd_hw_pagetable *old,
+			     struct iommufd_hw_pagetable *new)
+{
+	lockdep_assert_held(&idev->igroup->lock);
+
+	if (has_no_iommu(idev->igroup) || !hwpt_is_noncoherent(new))
+		return 0;
+	if (old || pasid != IOMMU_NO_PASID || idev->coherency_hold.counted)
+		return group_change(idev, pasid, old, new);
+	return group_attach(idev->igroup, new);
 }
 
 /*
@@ -436,27 +535,14 @@ void iommufd_coherency_gone(struct iommufd_device *idev, ioasid_t pasid,
 			    struct iommufd_hw_pagetable *gone,
 			    struct iommufd_hw_pagetable *stays, bool failed)
 {
-	struct iommufd_coherency_source *source = &idev->igroup->coherency;
-	struct iommufd_coherency_source *root = source_root(source);
-
 	lockdep_assert_held(&idev->igroup->lock);
 
 	if (has_no_iommu(idev->igroup) || !hwpt_is_noncoherent(gone))
 		return;
-	trace_change(idev, pasid, gone, false);
-
-	mutex_lock(&root->lock);
-	if (hwpt_is_noncoherent(stays)) {
-		if (!failed)
-			group_attached(idev->igroup, pasid, stays->obj.id);
-	} else {
-		group_detached(idev->igroup, pasid);
-		if (failed && idev->coherency_hold.active)
-			idev->coherency_hold.counted = true;
-		else
-			source_uncount(source, root);
-	}
-	mutex_unlock(&root->lock);
+	if (stays || pasid != IOMMU_NO_PASID || failed)
+		group_changed(idev, pasid, gone, stays, failed);
+	else
+		group_detach(idev->igroup, gone);
 }
 
 /* Drops the count of a failed try, which no later try has taken over */

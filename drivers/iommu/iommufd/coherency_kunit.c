@@ -198,10 +198,11 @@ static int change(struct coherency_test *t, int dev, ioasid_t pasid,
 		  struct iommufd_hw_pagetable *new, int hw_rc)
 {
 	struct iommufd_device *idev = &t->idev[dev];
-	int rc;
+	int rc = 0;
 
 	mutex_lock(&idev->igroup->lock);
-	rc = iommufd_coherency_before(idev, pasid, old, new);
+	if (new)
+		rc = iommufd_coherency_before(idev, pasid, old, new);
 	if (!rc) {
 		rc = hw(t, hw_rc);
 		iommufd_coherency_after(idev, pasid, old, new, rc);
