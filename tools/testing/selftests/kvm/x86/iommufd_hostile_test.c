@@ -632,6 +632,19 @@ TEST_F(hostile, unwritable_memory_for_a_device)
 	coherency_vm_expect(c, false, 0, "created after one that nobody was told of");
 }
 
+/* References to the module, or -1 where it is built in */
+static int module_users(void)
+{
+	FILE *file = fopen("/sys/module/kvm_iommufd/refcnt", "r");
+	int users;
+
+	if (!file)
+		return -1;
+	TEST_ASSERT(fscanf(file, "%d", &users) == 1, "The module's refcnt cannot be read");
+	fclose(file);
+	return users;
+}
+
 /*
  * No fd left
  */
@@ -655,10 +668,11 @@ TEST_F(hostile, no_fd_left)
 	struct coherency_fixture *f = &h->f;
 	struct kvm_create_device iommufd = { .type = KVM_DEV_TYPE_IOMMUFD };
 	struct kvm_create_device kvm_vfio = { .type = KVM_DEV_TYPE_VFIO };
-	int fds[MAX_FDS], nr, i;
+	int fds[MAX_FDS], users, nr, i;
 
 	coherency_device_close(&f->c);
 	close(h->v.kvm_vfio);
+	users = module_users();
 	nr = exhaust_fds(fds);
 	for (i = 0; i < 10; i++) {
 		EXPECT_ERRNO(EMFILE, ioctl(h->v.vm->fd, KVM_CREATE_DEVICE, &iommufd));
@@ -671,6 +685,7 @@ TEST_F(hostile, no_fd_left)
 	vfio_edu_attach(&f->edu, f->ioas);
 	while (nr--)
 		close(fds[nr]);
+	EXPECT_EQ(users, module_users());
 
 	/* A VM can have one of each kind, so none can be left of the failed calls */
 	f->c.device = kvm_create_device(h->v.vm, KVM_DEV_TYPE_IOMMUFD);
@@ -695,18 +710,6 @@ static long next_eventfd(void)
 	TEST_ASSERT(id >= 0, "An eventfd has no number");
 	close(fd);
 	return id;
-}
-
-static int module_users(void)
-{
-	FILE *file = fopen("/sys/module/kvm_iommufd/refcnt", "r");
-	int users;
-
-	if (!file)
-		return -1;
-	TEST_ASSERT(fscanf(file, "%d", &users) == 1, "The module's refcnt cannot be read");
-	fclose(file);
-	return users;
 }
 
 TEST_F(hostile, failures_hold_nothing)

@@ -620,8 +620,13 @@ static void test_compat(void)
 	vfio_vm_step(&late, true, "group deleted, device file left");
 	vfio_vm_del(&late, device);
 	vfio_vm_step(&late, false, "both deleted");
+	TEST_ASSERT(vm_state_has(v.vm, "source: vfio-file iommufd %ld\n",
+				 iommufd_fdinfo(iommufd, "coherency-id")),
+		    "debugfs lacks the iommufd of the group");
 	close(device);
 	vfio_vm_step(&v, false, "device closed");
+	TEST_ASSERT(vm_state_has(v.vm, "source: vfio-file\n"),
+		    "The group is watched in an iommufd that it left");
 	device = vfio_group_device(group, 0);
 	vfio_vm_step(&v, true, "device opened again");
 	vfio_vm_del(&v, group);
