@@ -50,7 +50,8 @@ int main(void)
 
 	nanosleep(&measured, NULL);
 	end = read_both();
-	printf("%llu\n", (unsigned long long)((end.tsc - begin.tsc) * 1000000 / (end.ns - begin.ns)));
+	printf("%llu\n",
+	       (unsigned long long)((end.tsc - begin.tsc) * 1000000 / (end.ns - begin.ns)));
 	return 0;
 }
 #else
