@@ -44,10 +44,18 @@ change() {
 	patch -p1 -s -F0 -r - --no-backup-if-mismatch -d "$change_in" "$@" < "$change_by"
 }
 
+# unique FILE: does the diff in it, which fits, do so in one place only?
+unique() {
+	unique_not=$(awk -f "$TOP/scripts/mutate/places.awk" "$change_in/$change_of" "$1")
+	[ -z "$unique_not" ] || echo "$1: $unique_not"
+	[ -z "$unique_not" ]
+}
+
 # apply NAME: the first of its diffs that fits
 apply() {
 	for diff in $(diffs "$1"); do
 		change "$diff" --dry-run || continue
+		unique "$diff" || return 1
 		cp "$diff" "$applied"
 		change "$applied"
 		return

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # How the queue is fitted to a source: variants by content, a report where nothing fits,
-# and no module tree from a source that is not exactly the kernel's.
+# and no module tree from a source that is not exactly the kernel's. Mutations of our files fit
+# in one place.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -89,4 +90,27 @@ unpatched() {
 silent "the source of another version is refused" "$work/log" refused Makefile
 silent "a header that differs from the kernel's is refused" "$work/log" refused include/linux/vfio.h
 silent "the unpatched module tree has nothing of ours" "$work/log" unpatched
+
+mutations() {
+	for diff in "$TOP"/tools/testing/mutations/*.patch; do
+		file=$(sed -n 's,^+++ [^/]*/\([^[:blank:]]*\).*,\1,p' "$diff")
+		[ -e "$TOP/$file" ] || continue
+		patch -d "$TOP" -p1 -f -s --fuzz=0 --dry-run < "$diff"
+		awk -f "$TOP/scripts/mutate/places.awk" "$TOP/$file" "$diff" | sed "s|^|${diff##*/}: |"
+	done
+}
+
+mkdir "$work/places"
+printf '%s\n' 'if (a)' '	goto out;' 'if (b)' '	goto out;' > "$work/places/file.c"
+printf '%s\n' '@@ -4,1 +4,2 @@' ' 	goto out;' '+	again();' > "$work/places/several.diff"
+printf '%s\n' '@@ -3,2 +3,3 @@' ' if (b)' ' 	goto out;' '+	again();' > "$work/places/one.diff"
+
+places() {
+	said=$(awk -f "$TOP/scripts/mutate/places.awk" "$work/places/file.c" "$work/places/$1.diff")
+	[ "$said" = "$2" ] || echo "it says: $said"
+}
+
+silent "a diff that fits in two places is noticed" "$work/log" places several '@@ -4,1 +4,2 @@ fits in 2 places'
+silent "one that fits in one is not" "$work/log" places one ''
+silent "each mutation of our files fits in one place" "$work/log" mutations
 plan
