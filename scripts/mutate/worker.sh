@@ -70,12 +70,15 @@ undo() {
 	rm "$applied"
 }
 
-# The new time of what is copied makes make see it
+# The new time of what is copied makes make see it. Mutations of the kernel are of the tree that
+# is composed with this queue.
 refresh() {
 	mkdir -p "$copy" "$mine/logs"
 	undo > "$log" 2>&1
 	rsync -rlp --checksum --delete --exclude=/build --exclude=/.git "$TOP/" "$copy/"
 	[ "$(tree_key "$copy")" = "$key" ] || die "the tree was edited meanwhile: run it again"
+	in_copy 'composing the kernel' "$copy/scripts/kernel.sh" compose ||
+		failed "$log" "the kernel's tree cannot be composed"
 }
 
 build() {
@@ -170,7 +173,7 @@ take() {
 }
 
 trap 'undo; rm -f "$mine"/item.*' EXIT
-item=start
+item=start only=''
 refresh
 while take; do
 	log=$mine/logs/${item#*-}.txt
