@@ -52,9 +52,9 @@ done
 
 # A queue of hooks: new code belongs into files of its own. What counts is by how much
 # files grow. iommufd's selftest is a test, which no kernel is built with that is in use;
-# the kernel's documents and tools are no code of it; and fixes of upstream, which the
-# series names, are needed with and without this.
-added=$(cd "$queue" && grep -v '# a fix of upstream$' series | sed 's/#.*//' | xargs cat | awk '
+# the kernel's documents and tools are no code of it; fixes of upstream are needed with and
+# without this; and to flush pages is a matter of its own. The series names the latter two.
+added=$(cd "$queue" && grep -v -e '# a fix of upstream$' -e '# flushes pages$' series | sed 's/#.*//' | xargs cat | awk '
 	/^(From:|diff|---) / { counts = 0 }
 	/^\+\+\+ / {
 		counts = /kvm|iommufd|virt\// &&
