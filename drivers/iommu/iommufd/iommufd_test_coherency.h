@@ -28,6 +28,8 @@
  * @IOMMU_TEST_OP_ACCESS_CHANGE: Attaches the access whose file is
  *	iommu_test_cmd.id to the IOAS iommu_test_cmd.access_replace_ioas.ioas_id,
  *	replaces the one that it has, or with 0 detaches it. ENXIO: it has none.
+ * @IOMMU_TEST_OP_FLUSH_WATCH: Watches how the pages of &struct iommu_test_flush are
+ *	flushed. EOPNOTSUPP: this kernel flushes none.
  */
 enum iommu_test_coherency_op {
 	IOMMU_TEST_OP_MOCK_BIND = 0x4e43,
@@ -36,6 +38,7 @@ enum iommu_test_coherency_op {
 	IOMMU_TEST_OP_WATCH,
 	IOMMU_TEST_OP_WATCH_STATE,
 	IOMMU_TEST_OP_ACCESS_CHANGE,
+	IOMMU_TEST_OP_FLUSH_WATCH,
 };
 
 enum {
@@ -101,6 +104,36 @@ struct iommu_test_watch {
 	__u32 noncoherent;
 	__u32 gaps;
 	__u32 slow_ms;
+};
+
+/**
+ * struct iommu_test_flush - A watch of pages
+ * @uptr: The first, which has to be writable
+ * @length: In bytes, of 1024 pages at most
+ * @out_fd: File that owns the watch: closing it removes the watch, which pins the
+ *	pages. A read() gives a &struct iommu_test_flush_page for each.
+ */
+struct iommu_test_flush {
+	__aligned_u64 uptr;
+	__aligned_u64 length;
+	__s32 out_fd;
+};
+
+/**
+ * struct iommu_test_flush_page - What happened to a page
+ * @flushes: How often it was flushed since the last read()
+ * @unflushed: How often the first domain that does not enforce coherency mapped it
+ *	without a flush before, since the last read()
+ * @late: How often it was flushed while such a domain mapped it, since the last read()
+ * @owed: Such a domain mapped it, none does now, and it was not flushed since
+ * @mapped: Bytes of it that such domains map now, once for each
+ */
+struct iommu_test_flush_page {
+	__u32 flushes;
+	__u32 unflushed;
+	__u32 late;
+	__u32 owed;
+	__u32 mapped;
 };
 
 #endif

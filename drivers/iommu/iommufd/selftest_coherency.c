@@ -514,6 +514,8 @@ int iommufd_test_coherency(struct iommufd_ucmd *ucmd)
 		return iommufd_test_watch_state(ucmd, cmd);
 	case IOMMU_TEST_OP_ACCESS_CHANGE:
 		return iommufd_test_access_change(cmd);
+	case IOMMU_TEST_OP_FLUSH_WATCH:
+		return iommufd_test_flush_watch(ucmd);
 	default:
 		return -EOPNOTSUPP;
 	}

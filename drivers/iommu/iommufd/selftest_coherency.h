@@ -57,4 +57,8 @@ struct iommu_group *iommufd_test_group_get(struct iommufd_ucmd *ucmd,
 					   u32 idev_id);
 int iommufd_test_coherency(struct iommufd_ucmd *ucmd);
 
+void mock_noncoherent_map(phys_addr_t start, size_t length);
+void mock_noncoherent_unmap(phys_addr_t start, size_t length);
+int iommufd_test_flush_watch(struct iommufd_ucmd *ucmd);
+
 #endif
