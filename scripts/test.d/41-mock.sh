@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Coherency tracking on iommufd's mock devices: every state, failing hardware,
-# refusals, failing allocations, and random walks compared with a reference model.
+# refusals, failing allocations, and random walks compared with a reference model; and when
+# pages are flushed.
 # The unpatched kernel has neither watches nor such devices, so none of this can run
 # there. These kernels run the KUnit tests at boot; their results are read from the
 # same consoles.
@@ -20,11 +21,12 @@ words='intel_iommu=off run=/tests/iommufd_coherency_fail_nth run=/tests/iommufd_
 
 make -s -C "$TOP" kernel BASE="$BASE" FLAVOR=release >&2
 boot_tests=$("$TOP/scripts/selftests/build-iommu.sh")
-# Where iommufd attaches PASIDs
-if [ -e "$boot_tests/iommufd_coherency_pasid" ]; then
-	tests="$tests iommufd_coherency_pasid"
-	words="$words run=/tests/iommufd_coherency_pasid"
-fi
+# Where iommufd attaches PASIDs, and where mock devices tell what they map
+for test in iommufd_coherency_pasid iommufd_flush; do
+	[ -e "$boot_tests/$test" ] || continue
+	tests="$tests $test"
+	words="$words run=/tests/$test"
+done
 
 kunit() {
 	[ -z "${ONLY-}" ] || return 0
