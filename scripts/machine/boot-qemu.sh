@@ -12,6 +12,7 @@
 #   -x WORDS    more kernel command line: run=/tests/name,arg ...
 #   -t SECONDS  timeout (default 600)
 #   -q SECONDS  timeout without output of the machine (default 600)
+#   -D MICROS   each WBINVD of the kernel takes so long (default 0: no time)
 #   -I          the oracle also counts kernel instructions
 #   -W          tolerate splats (they are still printed)
 #   -K          tolerate only reports of KCSAN, which kcsan-tap.sh judges
@@ -29,15 +30,15 @@ scripts=$(dirname "$(dirname "$(readlink -f "$0")")")
 . "$scripts/judge/boot-verdict.sh"
 
 usage() {
-	sed -n 's/^# \?//; 4,22p' "$0" >&2
+	sed -n 's/^# \?//; 4,23p' "$0" >&2
 	exit 2
 }
 
 kernel='' initramfs='' outdir=''
 snoop=off amd='' cpus=2 edus=1 bridge='' memory=768M words='' timeout=600
-insns=off splats=fail jump_labels='' terminal=''
+insns=off delay=0 splats=fail jump_labels='' terminal=''
 
-while getopts k:i:o:s:ac:n:d:bm:x:t:q:IWKjT opt; do
+while getopts k:i:o:s:ac:n:d:bm:x:t:q:D:IWKjT opt; do
 	case $opt in
 	k) kernel=$OPTARG ;;
 	i) initramfs=$OPTARG ;;
@@ -51,6 +52,7 @@ while getopts k:i:o:s:ac:n:d:bm:x:t:q:IWKjT opt; do
 	x) words=$OPTARG ;;
 	t) timeout=$OPTARG ;;
 	q) boot_quiet=$OPTARG ;;
+	D) delay=$OPTARG ;;
 	I) insns=on ;;
 	W) splats=tolerate ;;
 	K) splats=races ;;
@@ -114,7 +116,7 @@ set -- "$qemu" \
 	-machine q35,kernel-irqchip=split -accel tcg,thread=multi -cpu max,la57=off \
 	-smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot \
 	-serial chardev:console -device "$iommu" \
-	-plugin "$plugin,out=$outdir/oracle.log,insns=$insns" \
+	-plugin "$plugin,out=$outdir/oracle.log,insns=$insns,delay=$delay" \
 	-kernel "$kernel" -initrd "$initramfs" \
 	-append "console=ttyS0,115200 loglevel=5 panic=-1 oops=panic kmemleak=on pty.legacy_count=0 $words" \
 	"$@"

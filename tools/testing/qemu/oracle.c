@@ -15,7 +15,9 @@
  * the upper half of imm32 is MARK_MAGIC and the lower half the phase opened.
  *
  * Arguments: out=FILE (required), insns=on (count instructions of the host
- * kernel as well; costs a callback per translated block).
+ * kernel as well; costs a callback per translated block), delay=MICROSECONDS
+ * (each WBINVD of the host kernel takes at least so long, as it does on
+ * hardware, for programs that go by the time; 0 by default, as fast as a NOP).
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -62,6 +64,7 @@ static unsigned long long seq;
 static struct cpu_insns cpu_insns[MAX_CPUS];
 static unsigned long long insns_before;
 static bool count_insns;
+static unsigned long long delay_ns;
 
 static unsigned int nr_cpus;
 static bool data_is_copied;
@@ -120,6 +123,17 @@ static void on_mark(unsigned int cpu, void *data)
 	pthread_mutex_unlock(&lock);
 }
 
+/* Sleeping would be quicker for others, but wakes up when the machine lets it */
+static void spend(unsigned long long ns)
+{
+	struct timespec begin, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while ((now.tv_sec - begin.tv_sec) * 1000000000ULL + now.tv_nsec - begin.tv_nsec < ns);
+}
+
 static void on_flush(unsigned int cpu, void *data)
 {
 	enum event event = (uintptr_t)data;
@@ -129,6 +143,9 @@ static void on_flush(unsigned int cpu, void *data)
 	if (event == HOST_WBINVD && cpu < MAX_CPUS)
 		host_on_cpu[cpu]++;
 	pthread_mutex_unlock(&lock);
+	/* KVM gets the guest's own before it is executed */
+	if (delay_ns && (event == HOST_WBINVD || event == HOST_WBNOINVD))
+		spend(delay_ns);
 }
 
 static void on_block(unsigned int cpu, void *data)
@@ -269,7 +286,20 @@ static void register_translate(uint64_t id)
 }
 #endif
 
-int qemu_plugin_install(uint64_t id, const struct plugin_info *info, int argc, char **argv)
+/* Up to a second: the machine's watchdogs are not to notice */
+static bool parse_delay(const char *text)
+{
+	char *end;
+	unsigned long us = strtoul(text, &end, 10);
+
+	if (end == text || *end || *text == '-' || us > 1000000)
+		return false;
+	delay_ns = us * 1000ULL;
+	return true;
+}
+
+/* Returns the file to write to, NULL if the arguments are wrong */
+static const char *parse_arguments(int argc, char **argv)
 {
 	const char *path = NULL;
 	int i;
@@ -279,15 +309,27 @@ int qemu_plugin_install(uint64_t id, const struct plugin_info *info, int argc, c
 			path = argv[i] + 4;
 		} else if (!strcmp(argv[i], "insns=on")) {
 			count_insns = true;
+		} else if (!strncmp(argv[i], "delay=", 6)) {
+			if (!parse_delay(argv[i] + 6)) {
+				fprintf(stderr, "oracle: delay=MICROSECONDS is 0 to 1000000\n");
+				return NULL;
+			}
 		} else if (strcmp(argv[i], "insns=off")) {
 			fprintf(stderr, "oracle: unknown argument %s\n", argv[i]);
-			return -1;
+			return NULL;
 		}
 	}
-	if (!path) {
+	if (!path)
 		fprintf(stderr, "oracle: out=FILE is required\n");
+	return path;
+}
+
+int qemu_plugin_install(uint64_t id, const struct plugin_info *info, int argc, char **argv)
+{
+	const char *path = parse_arguments(argc, argv);
+
+	if (!path)
 		return -1;
-	}
 	if (!info->system_emulation) {
 		fprintf(stderr, "oracle: only for the emulation of whole machines\n");
 		return -1;
