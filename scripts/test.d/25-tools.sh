@@ -27,7 +27,7 @@ export ASAN_OPTIONS=detect_leaks=0
 make_text() { echo "compiling kvm-coherency"; }
 logged "$logs/make.log" make_text make -C "$TOP/tools/virt/kvm-coherency" OUTPUT="$out/" \
 	CFLAGS='-O1 -g -Werror -fsanitize=address,undefined -fno-sanitize-recover' \
-	"$tool" "$out/watch_lines" ||
+	"$tool" "$out/watch_lines" "$out/killed" ||
 	failed "$logs/make.log" "kvm-coherency does not compile"
 
 # A machine for each point, as points change it
@@ -292,11 +292,98 @@ END
 
 wrong_words() {
 	for wrong_words_case in '' nonsense 'list x' explain 'explain a b' 'check --interval 1' 'list --count 3' \
-		'list --interval nan' 'list --interval -1' 'list --interval 1x' 'watch --count 0' 'watch --count x' --nonsense; do
+		'list --interval nan' 'list --interval -1' 'list --interval 1x' 'watch --count 0' 'watch --count x' try 'try a b' 'check --take' \
+		'list --stop-at bound' 'try 00:05.0 --count 1' --nonsense; do
 		# shellcheck disable=SC2086 # a list of words
 		says 3 'kvm-coherency list [--interval SECONDS]' "$tool" $wrong_words_case
 	done
 	"$tool" --help | grep -q '^usage: ' || echo "--help does not help"
+}
+
+# refuses TEXT COMMAND...: and leaves everything as it is
+refuses() {
+	refuses_text=$1
+	shift
+	everything > "$out/before"
+	says 1 "$refuses_text" "$@"
+	everything | diff -u "$out/before" -
+}
+
+# Of the /sys, with what its links point to
+everything() {
+	find "$tree/sys" -type l -printf '%p is %l\n' -o -type f -exec cksum {} + | sort
+}
+
+try_refuses_names() {
+	for try_refuses_name in nonsense 0000:00:05 00:05.0x :00:05.0; do
+		refuses "\"$try_refuses_name\" is no address of a PCI device" coherency try "$try_refuses_name"
+	done
+	refuses 'no PCI device that is not a bridge is 0000:00:1f.7' coherency try 00:1f.7
+	refuses 'no PCI device that is not a bridge is 0000:00:00.0' coherency try 0000:00:00.0
+}
+
+try_refuses_devices() {
+	refuses '0000:00:0a.0 is in no IOMMU group: turn the IOMMU on' coherency try 0000:00:0a.0 --take
+	refuses 'there is no driver vfio-pci: modprobe vfio-pci' coherency try 0000:00:0b.0
+	mkdir -p "$tree/sys/bus/pci/drivers/vfio-pci"
+	refuses '0000:00:02.0 has the driver i915: --take has it taken away' coherency try 00:02.0
+	ln -s ../../../bus/pci/drivers/nvme "$tree/sys/bus/pci/devices/0000:00:0b.1/driver"
+	refuses 'one IOMMU group with 0000:00:0b.1, which has the driver nvme' coherency try 00:0b.0 --take
+}
+
+try_refuses_used() {
+	mkdir -p "$tree/sys/bus/pci/drivers/vfio-pci" "$tree/sys/class/block" "$tree/sys/class/net" \
+		"$tree/sys/devices/pci0000:00/0000:00:06.0/net/eth0"
+	refuses '0000:00:05.0 is in use: process 4200001 has it open' coherency try 00:05.0 --take
+	refuses '0000:00:07.0 is in use: process 4200006 has its group open' coherency try 00:07.0 --take
+	ln -s ../../devices/pci0000:00/0000:00:06.0/net/eth0 "$tree/sys/class/net/eth0"
+	echo 0x1003 > "$tree/sys/class/net/eth0/flags"
+	refuses '0000:00:06.0 is in use: its network interface eth0 is up' coherency try 00:06.0 --take
+	ln -s ../../devices/pci0000:00/0000:00:08.0/nvme/nvme9/nvme9n9 "$tree/sys/class/block/nvme9n9"
+	refuses '0000:00:08.0 is in use: its disk nvme9n9 is in use' coherency try 00:08.0 --take
+	echo 2 > "$tree/sys/bus/pci/devices/0000:00:09.0/sriov_numvfs"
+	refuses 'virtual functions, which would go' coherency try 00:09.0
+	echo 1 > "$tree/sys/bus/pci/devices/0000:00:02.0/boot_vga"
+	refuses 'it has the console' coherency try 00:02.0 --take
+}
+
+try_refuses_kernels() {
+	rm "$tree/sys/module/kvm/parameters/noncoherent_dma"
+	refuses "this kernel's KVM does not follow coherency" coherency try 00:0b.0
+	rm -r "$tree/sys/kernel/debug"
+	refuses 'there is no /sys/kernel/debug/kvm' coherency try 00:0b.0
+	[ "$(id -u)" = 0 ] || chmod 444 "$tree"/sys/bus/pci/devices/*/driver_override
+	refuses 'this needs root' as_user "$tool" --root "$tree" try 00:0b.0
+}
+
+# Whatever becomes of a trial, the device has the driver, the override and the bit that it had.
+# The pipe ends when the process that restores them does.
+try_killed() {
+	echo mine > "$tree/sys/bus/pci/devices/0000:00:05.1/driver_override"
+	everything > "$out/before"
+	for try_killed_device in 02.0 05.1 06.0 07.0 0b.0; do
+		for try_killed_at in guarded released probing given failed ended; do
+			# The shell tells who was killed
+			{ "$out/killed" "$tree" "0000:00:$try_killed_device" $try_killed_at 2>&1 > /dev/null | cat; } 2> /dev/null
+			everything | diff -u "$out/before" - || echo "$try_killed_device, killed when $try_killed_at"
+		done
+	done
+}
+
+try_bit() {
+	# As found: set, clear, none, and closed
+	for try_bit_device in 02.0 0b.0 05.1 06.0; do
+		"$out/killed" "$tree" "0000:00:$try_bit_device" ended
+	done
+}
+
+try_bits() {
+	same try_bit <<'END'
+can be set and cleared
+can be set and cleared
+none
+none
+END
 }
 
 full_disk() {
@@ -324,6 +411,12 @@ try "watch: what it makes of records" watch_text
 try "watch --json" watch_json
 try "check: IOMMUs, groups, the Enable No Snoop bit" check_table
 try "check on an unpatched kernel, and without PCI" check_unpatched
+try "try: what is no device" try_refuses_names
+try "try: devices that it keeps away from" try_refuses_devices
+try "try: devices in use" try_refuses_used
+try "try: without the feature, debugfs or root" try_refuses_kernels
+try "try: killed at any step, the device is as it was found" try_killed
+try "try: the Enable No Snoop bit is tried" try_bits
 try "wrong words" wrong_words
 try "what cannot be written" full_disk
 plan

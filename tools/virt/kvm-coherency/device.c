@@ -145,20 +145,18 @@ static int compare(const void *a, const void *b)
 	return strcmp(json_text(x, "device"), json_text(y, "device"));
 }
 
-struct json_object *devices_read(void)
+struct pci_access *device_access(void)
 {
-	struct pci_access *access = pci_alloc();
-	struct json_object *devices = json_list();
-	struct pci_dev *dev;
+	struct pci_access *access;
 	char *path;
 	DIR *dir;
 
-	/* A machine without PCI has no such devices */
 	dir = root_dir("/sys/bus/pci/devices");
 	if (!dir)
-		return devices;
+		return NULL;
 	closedir(dir);
 
+	access = pci_alloc();
 	access->method = PCI_ACCESS_SYS_BUS_PCI;
 	access->error = give_up;
 	access->warning = ignore;
@@ -167,6 +165,18 @@ struct json_object *devices_read(void)
 	free(path);
 	pci_init(access);
 	pci_scan_bus(access);
+	return access;
+}
+
+struct json_object *devices_read(void)
+{
+	struct pci_access *access = device_access();
+	struct json_object *devices = json_list();
+	struct pci_dev *dev;
+
+	/* A machine without PCI has no such devices */
+	if (!access)
+		return devices;
 	for (dev = access->devices; dev; dev = dev->next) {
 		pci_fill_info(dev, PCI_FILL_IDENT | PCI_FILL_CLASS);
 		/* Bridges pass on what others do */

@@ -4,6 +4,11 @@
 
 #include "as_json.h"
 
+struct pci_access;
+
+/* libpci below root, with all devices scanned; NULL on a machine without PCI */
+struct pci_access *device_access(void);
+
 /**
  * devices_read - The machine's PCI devices, but for bridges
  *

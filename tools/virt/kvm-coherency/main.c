@@ -13,7 +13,8 @@ static const char usage[] =
 	"usage: kvm-coherency list [--interval SECONDS] [--json]\n"
 	"       kvm-coherency explain VM [--json]\n"
 	"       kvm-coherency watch [--count EVENTS] [--json]\n"
-	"       kvm-coherency check [--json]\n";
+	"       kvm-coherency check [--json]\n"
+	"       kvm-coherency try BDF [--take] [--json]\n";
 
 static noreturn void wrong(void)
 {
@@ -42,52 +43,71 @@ static unsigned long events(const char *text)
 	return value;
 }
 
-int main(int argc, char **argv)
+static void parse(int argc, char **argv, struct options *options, bool *interval)
 {
 	static const struct option words[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "interval", required_argument, NULL, 'i' },
 		{ "count", required_argument, NULL, 'n' },
+		{ "take", no_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		/* For tests: what /proc and /sys are below */
 		{ "root", required_argument, NULL, 'R' },
+		/* For tests: the step of try behind which the tool stops itself */
+		{ "stop-at", required_argument, NULL, 'S' },
 		{}
 	};
-	struct options options = { .interval = 1 };
-	bool interval = false;
-	const char *command;
 	int word;
 
 	while ((word = getopt_long(argc, argv, "ji:n:h", words, NULL)) != -1) {
 		switch (word) {
 		case 'j':
-			options.json = true;
+			options->json = true;
 			break;
 		case 'i':
-			options.interval = seconds(optarg);
-			interval = true;
+			options->interval = seconds(optarg);
+			*interval = true;
 			break;
 		case 'n':
-			options.count = events(optarg);
+			options->count = events(optarg);
+			break;
+		case 't':
+			options->take = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			return 0;
+			exit(0);
 		case 'R':
 			root = optarg;
+			break;
+		case 'S':
+			options->stop_at = optarg;
 			break;
 		default:
 			wrong();
 		}
 	}
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .interval = 1 };
+	bool interval = false, tries;
+	const char *command;
+	int status = 0;
+
+	parse(argc, argv, &options, &interval);
 	if (optind == argc)
 		wrong();
 	command = argv[optind++];
+	tries = !strcmp(command, "try");
 	if (interval && strcmp(command, "list"))
 		wrong();
 	if (options.count && strcmp(command, "watch"))
 		wrong();
-	if (argc - optind != !strcmp(command, "explain"))
+	if ((options.take || options.stop_at) && !tries)
+		wrong();
+	if (argc - optind != (tries || !strcmp(command, "explain")))
 		wrong();
 
 	if (!strcmp(command, "list"))
@@ -98,9 +118,11 @@ int main(int argc, char **argv)
 		watch(&options);
 	else if (!strcmp(command, "check"))
 		check(&options);
+	else if (tries)
+		status = try_device(&options, argv[optind]);
 	else
 		wrong();
 	if (fflush(stdout) || ferror(stdout))
 		die("what was found could not be written");
-	return 0;
+	return status;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Files of /proc and /sys, which tests replace by a tree of their own. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -102,6 +103,26 @@ char *root_line(const char *fmt, ...)
 	}
 	fclose(file);
 	return line;
+}
+
+int root_write(const char *text, const char *fmt, ...)
+{
+	size_t length = strlen(text);
+	int fd, error = 0;
+	va_list ap;
+	char *path;
+
+	va_start(ap, fmt);
+	path = below_root(fmt, ap);
+	va_end(ap);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	drop(path);
+	if (fd < 0)
+		return errno;
+	if (write(fd, text, length) != (ssize_t)length)
+		error = errno;
+	close(fd);
+	return error;
 }
 
 long long root_number(const char *key, const char *fmt, ...)

@@ -18,6 +18,9 @@ char *root_link(const char *fmt, ...) __printf(1, 2);
 /* The first line, without its end */
 char *root_line(const char *fmt, ...) __printf(1, 2);
 
+/* Writes a text into a file that is there. Returns 0, or what errno is. */
+int root_write(const char *text, const char *fmt, ...) __printf(2, 3);
+
 /* The number behind @key, with which a line begins; -1 if there is none */
 long long root_number(const char *key, const char *fmt, ...) __printf(2, 3);
 

@@ -47,6 +47,7 @@ device() {
 	echo 0x1234 > "$dir/vendor"
 	echo 0xffff > "$dir/device"
 	echo "0x$2" > "$dir/class"
+	echo '(null)' > "$dir/driver_override"
 	[ "$3" = - ] || {
 		mkdir -p "sys/kernel/iommu_groups/$3"
 		ln -s "../../../kernel/iommu_groups/$3" "$dir/iommu_group"
