@@ -8,9 +8,10 @@
  * vfio-pci, the tool as /tests/kvm-coherency with its libraries, tracefs, and snoop=on or
  * snoop=off in the environment.
  *
- * Usage: kvm_coherency_tool_test [one|absent]
+ * Usage: kvm_coherency_tool_test [one|absent|try]
  *   one	where there is one such device
  *   absent	for a kernel without the feature
+ *   try	kvm-coherency try, on a machine where WBINVD takes time (boot-qemu.sh -D)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -473,6 +474,164 @@ static void test_absent(void)
 	has(true, "dmar0 can");
 }
 
+#define SYSFS_DEVICE	"/sys/bus/pci/devices/%s/"
+/* As the tool has it in each of its steps */
+#define TRY_WBINVDS	16
+
+static void sysfs_write(const char *path, const char *text)
+{
+	int fd = open_path_or_exit(path, O_WRONLY);
+
+	TEST_ASSERT(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s: %s", path,
+		    strerror(errno));
+	close(fd);
+}
+
+static void device_write(const char *device, const char *file, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SYSFS_DEVICE "%s", device, file);
+	sysfs_write(path, text);
+}
+
+static bool has_driver(const char *device)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SYSFS_DEVICE "driver", device);
+	return !access(path, F_OK);
+}
+
+/* Takes the device from vfio-pci, as tests find it, and its override away */
+static void release(const char *device)
+{
+	device_write(device, "driver/unbind", device);
+	device_write(device, "driver_override", "\n");
+	TEST_ASSERT(!has_driver(device), "%s still has a driver", device);
+}
+
+static void give_back(const char *device)
+{
+	device_write(device, "driver_override", "vfio-pci");
+	sysfs_write("/sys/bus/pci/drivers_probe", device);
+	TEST_ASSERT(has_driver(device), "%s has no driver", device);
+}
+
+static void has_override(const char *device, const char *wanted)
+{
+	char path[128], seen[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), SYSFS_DEVICE "driver_override", device);
+	fd = open_path_or_exit(path, O_RDONLY);
+	TEST_ASSERT(read(fd, seen, sizeof(seen) - 1) > 0, "%s: %s", path, strerror(errno));
+	close(fd);
+	TEST_ASSERT(!strcmp(seen, wanted), "%s is %s", path, seen);
+}
+
+static void try_right(const char *device, const char *option)
+{
+	/* attached, replaced, and attached again */
+	step_begin_some(3 * TRY_WBINVDS, 7 * TRY_WBINVDS, "try");
+	tool_run(true, 0, "try", device, option);
+	step_end();
+	has(true, "Device: %s [1234:11e8]", device);
+	has(true, "Right in each step");
+	has(true, "as found again");
+	has(vfio_edu_is_noncoherent(), "flushed right");
+	has(true, "ignored right");
+}
+
+static void test_try_taken(void)
+{
+	const char *device = vfio_edu_address(0);
+
+	tool_run(true, 1, "try", device, NULL);
+	has(true, "%s has the driver vfio-pci: --take has it taken away", device);
+	try_right(device, "--take");
+	TEST_ASSERT(has_driver(device), "the driver is lost");
+	has_override(device, "vfio-pci\n");
+}
+
+static void test_try_without_driver(void)
+{
+	const char *device = vfio_edu_address(0);
+
+	release(device);
+	try_right(device, NULL);
+	TEST_ASSERT(!has_driver(device), "the device has a driver");
+	has_override(device, "(null)\n");
+	give_back(device);
+}
+
+static void test_try_in_use(void)
+{
+	struct vfio_edu edu;
+
+	vfio_edu_open(&edu, 0);
+	tool_run(true, 1, "try", vfio_edu_address(0), "--take");
+	has(true, "%s is in use: process %d has it open", vfio_edu_address(0), getpid());
+	vfio_edu_close(&edu);
+}
+
+/* How often the guest executes WBINVD until a step is done, and how often that flushes */
+static const struct try_stop {
+	const char *step;
+	unsigned int wbinvds;
+	unsigned int flushes;
+} try_stops[] = {
+	{ "guarded", 0, 0 },
+	{ "released", 0, 0 },
+	{ "given", 0, 0 },
+	{ "opened", 1, 0 },
+	{ "bound", 2, 0 },
+	{ "attached", 3, 1 },
+	{ "replaced", 4, 2 },
+	{ "detached", 5, 2 },
+};
+
+/* The tool stops itself behind the step */
+static void try_killed(const char *device, const struct try_stop *stop)
+{
+	char option[64];
+	struct tool t;
+	int status;
+
+	snprintf(option, sizeof(option), "--stop-at=%s", stop->step);
+	if (stop->wbinvds)
+		step_begin_some(stop->flushes * TRY_WBINVDS, stop->wbinvds * TRY_WBINVDS,
+				stop->step);
+	t = tool_start(true, "try", device, option);
+	TEST_ASSERT(waitpid(t.pid, &status, WUNTRACED) == t.pid && WIFSTOPPED(status),
+		    "the tool does not come to \"%s\"", stop->step);
+	if (stop->wbinvds)
+		step_end();
+	TEST_ASSERT(has_driver(device) == (strcmp(stop->step, "guarded") &&
+					   strcmp(stop->step, "released")),
+		    "%s: the device is with the wrong driver", stop->step);
+	kill(t.pid, SIGKILL);
+	TEST_ASSERT(waitpid(t.pid, &status, 0) == t.pid && WIFSIGNALED(status), "waitpid failed");
+	/* Who restores the device has stderr open until that is done */
+	hear(t.err, 0);
+	has(false, "kvm-coherency: ");
+	close(t.out);
+	close(t.err);
+	TEST_ASSERT(!has_driver(device), "%s: the device keeps a driver", stop->step);
+	has_override(device, "(null)\n");
+}
+
+static void test_try_killed(void)
+{
+	const char *device = vfio_edu_address(0);
+	unsigned int i;
+
+	release(device);
+	for (i = 0; i < ARRAY_SIZE(try_stops); i++)
+		try_killed(device, &try_stops[i]);
+	give_back(device);
+}
+
 static const struct step_test all_tests[] = {
 	{ "the life of a device on an iommufd", test_life_cycle },
 	{ "kvm-vfio: a device's file", test_file },
@@ -490,13 +649,22 @@ static const struct step_test absent_tests[] = {
 	{ "an ordinary user, without the feature", test_ordinary_user },
 };
 
+static const struct step_test try_tests[] = {
+	{ "try: a device of vfio-pci", test_try_taken },
+	{ "try: a device without driver", test_try_without_driver },
+	{ "try: a device in use", test_try_in_use },
+	{ "try: killed behind each step", test_try_killed },
+};
+
 int main(int argc, char **argv)
 {
 	one_device = argc == 2 && !strcmp(argv[1], "one");
 	if (argc == 1 || one_device)
 		return run_tests(all_tests, ARRAY_SIZE(all_tests));
+	if (!strcmp(argv[1], "try"))
+		return run_tests(try_tests, ARRAY_SIZE(try_tests));
 	if (!strcmp(argv[1], "absent"))
 		return run_tests(absent_tests, ARRAY_SIZE(absent_tests));
-	fprintf(stderr, "usage: kvm_coherency_tool_test [one|absent]\n");
+	fprintf(stderr, "usage: kvm_coherency_tool_test [one|absent|try]\n");
 	return 2;
 }

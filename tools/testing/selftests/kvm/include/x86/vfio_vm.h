@@ -54,6 +54,8 @@ int vfio_group_type1(int group);
  * coherency, and never otherwise.
  */
 void step_begin(bool on, long wbinvds, const char *name);
+/* The same for a step in which permission changes, and is there for @flushes of them */
+void step_begin_some(long flushes, long wbinvds, const char *name);
 void step_end(void);
 
 /* One such phase with one run of the guest */
