@@ -27,7 +27,7 @@ export ASAN_OPTIONS=detect_leaks=0
 make_text() { echo "compiling kvm-coherency"; }
 logged "$logs/make.log" make_text make -C "$TOP/tools/virt/kvm-coherency" OUTPUT="$out/" \
 	CFLAGS='-O1 -g -Werror -fsanitize=address,undefined -fno-sanitize-recover' \
-	"$tool" "$out/watch_lines" "$out/killed" ||
+	"$tool" "$out/watch_lines" "$out/killed" "$out/steps" ||
 	failed "$logs/make.log" "kvm-coherency does not compile"
 
 # A machine for each point, as points change it
@@ -386,6 +386,69 @@ none
 END
 }
 
+# pretended BENT OPTION...: try of a device that has a driver, with KVM and VFIO in steps.c
+pretended() {
+	pretended_bent=$1
+	shift
+	BENT=$pretended_bent "$out/steps" --root "$tree" try 00:02.0 --take "$@"
+}
+
+try_report() {
+	mkdir -p "$tree/sys/bus/pci/drivers/vfio-pci"
+	everything > "$out/before"
+	same sh -c '"$@" | grep -v -e ^Device: -e ^Kernel: -e ^CPU: -e ^IOMMU | sed "s/ *$//"' - \
+		"$out/steps" --root "$tree" try 00:02.0 --take <<'END'
+kvm-coherency try: report
+Enable No Snoop: set as found, can be set and cleared
+Driver: i915, and as found again
+
+STEP           DMA          KVM SAYS KVM FLUSHED CPUID   WBINVD   BY TIME VERDICT
+opened         none         off      0 of 16     10.0 us 11.0 us  ignored right
+bound          none         off      0 of 16     10.0 us 11.0 us  ignored right
+attached       non-coherent on       16 of 16    10.0 us 500.0 us flushed right
+replaced       non-coherent on       16 of 16    10.0 us 500.0 us flushed right
+detached       none         off      0 of 16     10.0 us 11.0 us  ignored right
+attached again non-coherent on       16 of 16    10.0 us 500.0 us flushed right
+detached again none         off      0 of 16     10.0 us 11.0 us  ignored right
+
+Right in each step: the guest's WBINVD flushed caches when non-coherent DMA was possible, and only then.
+Please send this report, whole, to those who maintain kvm-iommufd: it has no serial numbers and no names of yours.
+END
+	everything | diff -u "$out/before" -
+}
+
+# Verdicts, their exit status, and a step that fails; the device is as found each time
+try_verdicts() {
+	mkdir -p "$tree/sys/bus/pci/drivers/vfio-pci"
+	everything > "$out/before"
+	for try_verdict in ':0:right true' 'count:2:WRONG true' 'time:1:unclear true' 'bind:1:'; do
+		try_verdict_status=0
+		pretended "${try_verdict%%:*}" --json > "$out/seen" 2> "$out/said" || try_verdict_status=$?
+		echo "${try_verdict%%:*}:$try_verdict_status:$(jq -r '"\(.verdict) \(.device.restored)"' "$out/seen")" |
+			grep -qxF "$try_verdict" || echo "it is not $try_verdict: $(cat "$out/seen" "$out/said")"
+		everything | diff -u "$out/before" -
+	done
+}
+
+# The tool stops itself behind each step, and is killed there. What it had open goes with it.
+try_killed_whole() {
+	mkdir -p "$tree/sys/bus/pci/drivers/vfio-pci"
+	everything > "$out/before"
+	for try_whole_at in guarded released given opened bound attached replaced detached; do
+		mkfifo "$out/gone"
+		"$out/steps" --root "$tree" try 00:02.0 --take --stop-at $try_whole_at > /dev/null 2> "$out/gone" &
+		exec 3< "$out/gone"
+		until grep -q '^State:.T' /proc/$!/status 2> /dev/null || ! kill -0 $! 2> /dev/null; do :; done
+		kill -9 $!
+		# Its stderr ends when the guardian has
+		cat <&3
+		wait $! 2> /dev/null || :
+		exec 3<&-
+		rm -rf "$out/gone" "$tree"/sys/kernel/debug/kvm/*-77
+		everything | diff -u "$out/before" - || echo "killed behind $try_whole_at"
+	done
+}
+
 full_disk() {
 	for full_disk_command in 'list -i 0' 'list -i 0 --json' check; do
 		full_disk_status=0
@@ -416,6 +479,9 @@ try "try: devices that it keeps away from" try_refuses_devices
 try "try: devices in use" try_refuses_used
 try "try: without the feature, debugfs or root" try_refuses_kernels
 try "try: killed at any step, the device is as it was found" try_killed
+try "try: the report, with a KVM that is right" try_report
+try "try: verdicts, and a step that fails" try_verdicts
+try "try: the tool killed behind each step" try_killed_whole
 try "try: the Enable No Snoop bit is tried" try_bits
 try "wrong words" wrong_words
 try "what cannot be written" full_disk
