@@ -2,13 +2,20 @@
 # shellcheck shell=sh
 # What a kernel dies of that QEMU got wrong, told by the kernel's own dump. Sourced.
 
-# stale_breakpoint CONSOLE: did the kernel die of a breakpoint that was not there any more?
-# Debian's kernels rewrite themselves by way of breakpoints, as each first and last VM makes
-# them. QEMU rarely executes one after it is gone: the kernel then prints the byte behind
-# which it died, and that is none.
+# stale_breakpoint CONSOLE: did the kernel die of a breakpoint by which it had patched itself?
+# Debian's kernels do, as each first and last VM makes them, and know where while they do.
+# QEMU rarely executes one after it is gone. The kernel then prints the byte behind which it
+# died: that is none, or the place is being patched again. In vmlinux, which is Debian's, there
+# are no others but between functions, where they fill rows.
 stale_breakpoint() {
 	awk '/Oops: int3/ { died = 1 }
-		died && / Code: / { stale = / [0-9a-f][0-9a-f] </ && !/ cc </; exit }
+		died && / RIP: / && !places++ { module = / RIP: .*\[/ }
+		died && / Code: / {
+			there = / cc </
+			alone = !/ cc cc </ && !/ cc <cc>/
+			stale = / [0-9a-f][0-9a-f] </ && (!there || (places && !module && alone))
+			exit
+		}
 		END { exit !stale }' "$1"
 }
 
@@ -26,7 +33,7 @@ lost_tick() {
 emulator_fault() {
 	[ -e "$1" ] || return 1
 	if stale_breakpoint "$1"; then
-		echo "QEMU executed a breakpoint that the kernel had removed"
+		echo "QEMU executed a breakpoint by which the kernel had patched itself"
 	elif lost_tick "$1"; then
 		echo "QEMU gave a CPU that slept no timer interrupt any more"
 	else

@@ -231,16 +231,19 @@ for complaint in 'BUG kmalloc-64 (Not tainted): Right Redzone overwritten' \
 	fails "\"$complaint\" is noticed" "the kernel complained" watched release "$complaint"
 done
 
-# died BYTES: a kernel that died behind them
+# died BYTES [PLACE]: a kernel that died behind them
 died() {
-	printf '[ 1.0] Oops: int3: 0000 [#1] PREEMPT SMP\n[ 1.1] Code: %s\n[ 2.0] Code: 00 <00>\n' "$1" > "$scratch/console.log"
+	printf '[ 1.0] %s\n' 'Oops: int3: 0000 [#1] PREEMPT SMP' "RIP: 0010:${2:-__schedule+0x428/0xbf0}" \
+		"Code: $1" 'RIP: 0010:kvm_vcpu_load+0x1/0x2 [kvm]' 'Code: 00 <00>' > "$scratch/console.log"
 	stale_breakpoint "$scratch/console.log"
 }
 alive_after() {
-	! died "$1"
+	! died "$@"
 }
 works "a breakpoint that QEMU executes after it is gone is recognised" died '0f 85 eb <3c> 4d'
-works "a breakpoint that is there is the kernel's own" alive_after '0f 85 cc <3c> 4d'
+works "also where the kernel is about to set it again" died '00 02 cc <1f> 44 00 00'
+works "a breakpoint that is there in a module is that module's own" alive_after '0f 85 cc <3c> 4d' 'kvm_vcpu_load+0x4/0x90 [kvm]'
+works "to get between two functions is the kernel's own fault" alive_after 'c3 cc cc <cc> cc'
 
 # stalled CPU RIP: a kernel that says so of CPU 1, while that or another is at RIP
 stalled() {
