@@ -71,6 +71,7 @@ struct model_group {
 
 struct model_iommu {
 	int context;
+	int opened;		/* its last context, also when it is closed */
 	int alias;
 	bool ioas[FUZZ_PTS];
 	bool hwpt[FUZZ_PTS];
@@ -490,7 +491,9 @@ static int effect_iommu_open(struct model *m, const u8 *arg)
 	struct model_iommu *iommu = &m->iommus[arg[0]];
 	unsigned int i;
 
-	*iommu = (struct model_iommu){ .context = m->nr_contexts++, .alias = iommu->alias };
+	*iommu = (struct model_iommu){ .context = m->nr_contexts, .opened = m->nr_contexts,
+				       .alias = iommu->alias };
+	m->nr_contexts++;
 	for (i = 0; i < FUZZ_MOCKS; i++)
 		iommu->mock[i] = NONE;
 	return 0;
@@ -702,7 +705,8 @@ static int effect_attach(struct model *m, const u8 *arg)
 		return FAILS;
 	if (!file->bound)
 		return -EINVAL;
-	if (file->slot != NONE && m->iommus[file->slot].context == device->context)
+	/* The device keeps the context and its page tables, also when the fd is closed */
+	if (file->slot != NONE && m->iommus[file->slot].opened == device->context)
 		iommu = &m->iommus[file->slot];
 	return attach(m, device, iommu, arg[1]);
 }
@@ -858,7 +862,8 @@ void fuzz_model_reset(void)
 				.ignored = vms[i].ignored,
 			};
 	for (i = 0; i < FUZZ_IOMMUS; i++)
-		now.iommus[i] = (struct model_iommu){ .context = NONE, .alias = NONE };
+		now.iommus[i] = (struct model_iommu){ .context = NONE, .opened = NONE,
+						      .alias = NONE };
 	for (i = 0; i < FUZZ_FILES; i++)
 		now.file[i] = NONE;
 	for (i = 0; i < FUZZ_GROUPS; i++) {
